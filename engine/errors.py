@@ -1,0 +1,100 @@
+"""What can go wrong, by who has to act. Pure: no I/O, no transport.
+
+    MarinaError
+    ├── BadRequestError            the caller: a parameter is missing or out of range
+    ├── NotFoundError              the caller: ModelNotFoundError · VersionNotFoundError · ArchiveNotFoundError
+    ├── ConflictError              the caller: that version is registered already
+    ├── DefaultVersionError        the caller: the default version cannot go while others stay
+    ├── InvalidArchiveError        the archive's author: no zip, no manifest, no name, an unsafe entry
+    ├── UnavailableError           nobody can serve the request now: no worker, queue full
+    ├── WorkerStartError           the handler's author: no worker came up; carries the cause
+    ├── PredictionError            the handler's author: the handler failed, or the worker died with the request
+    ├── TimedOutError              a wait ended before the work did
+    ├── SettingsError              whoever starts Marina: a setting cannot be read or is out of range
+    ├── AddressInUseError          whoever starts Marina: another program listens there
+    └── StoreError                 the machine: the record of models cannot be read or written
+
+A class exists only where somebody branches on it. Status codes belong to `engine.api`, which maps these.
+"""
+
+from __future__ import annotations
+
+
+class MarinaError(Exception):
+    """Base of every error that Marina raises on purpose; its text is fit to show."""
+
+
+class BadRequestError(MarinaError):
+    """A parameter is missing, malformed or out of range."""
+
+
+class NotFoundError(MarinaError):
+    """What the caller named does not exist."""
+
+
+class ModelNotFoundError(NotFoundError):
+    """No model of that name is registered."""
+
+
+class VersionNotFoundError(NotFoundError):
+    """The model has no such version."""
+
+
+class ArchiveNotFoundError(NotFoundError):
+    """The archive that a registration names is not there, or may not be used."""
+
+
+class ConflictError(MarinaError):
+    """The name and version are registered already."""
+
+
+class DefaultVersionError(MarinaError):
+    """The default version may not be removed while the model has others."""
+
+
+class InvalidArchiveError(MarinaError):
+    """The archive cannot be read, is unsafe, or lacks what a model needs."""
+
+
+class UnavailableError(MarinaError):
+    """No worker can take the request, or the job queue is full."""
+
+
+class WorkerStartError(MarinaError):
+    """Workers did not come up. `cause` is the one-line reason, `out_of_memory` sets it apart (TorchServe: 507)."""
+
+    def __init__(self, message: str, *, cause: str = "", out_of_memory: bool = False) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.out_of_memory = out_of_memory
+
+
+class PredictionError(MarinaError):
+    """The handler failed. `status` is the answer's code as TorchServe gives it (500, 503, 507 or the handler's own)."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TimedOutError(MarinaError):
+    """A wait ended before the work did."""
+
+
+class SettingsError(MarinaError):
+    """A setting is unreadable or out of range; the text names the key, the value and its source."""
+
+
+class AddressInUseError(MarinaError):
+    """Another program listens on an address that Marina needs. `holder` names it in words, empty when unknown."""
+
+    def __init__(self, host: str, port: int, holder: str) -> None:
+        by = f" by {holder}" if holder else " by another program"
+        super().__init__(f"Port {port} on {host} is taken{by}. Stop that program or choose another port.")
+        self.host = host
+        self.port = port
+        self.holder = holder
+
+
+class StoreError(MarinaError):
+    """The record of models cannot be read or written."""

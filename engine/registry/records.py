@@ -1,0 +1,49 @@
+"""The records of the registry: plain immutable values that the store writes down as they are. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.snapshots import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How many workers a version should have."""
+
+    min_workers: int = 0
+    max_workers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSpec:
+    """Everything about a version that was decided when it was registered.
+
+    `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts seconds;
+    `client_timeout` 0 means none. `model_config` is the archive's model-config.yaml, parsed.
+    """
+
+    name: str
+    version: str
+    url: str
+    archive: str
+    size: int
+    handler: str
+    runtime: str
+    batch_size: int
+    max_batch_delay: int
+    response_timeout: int
+    startup_timeout: int
+    max_retry_timeout: int
+    client_timeout: int
+    queue_capacity: int
+    device_type: str
+    config_file: str
+    model_config: dict[str, Any]
+    loaded_at_startup: bool
+
+    @property
+    def key(self) -> Key:
+        """The version's identity."""
+        return Key(self.name, self.version)

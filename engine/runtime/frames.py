@@ -1,0 +1,106 @@
+"""The frames that the engine and a worker exchange over their one socket. Pure; used on both sides.
+
+A frame is a 16-byte prefix, a JSON object (`meta`) and raw bytes (`body`):
+
+    offset  bytes  meaning
+    0       2      magic, b"MF"
+    2       1      format version, 1
+    3       1      kind, see `Kind`
+    4       4      length of meta, unsigned, big-endian
+    8       8      length of body, unsigned, big-endian
+
+What each kind carries:
+
+    LOAD         engine to worker, once: model_name, model_dir, handler, batch_size, gpu_id (or null), envelope (or
+                 null), limit_max_image_pixels, decode_input, model_config (the parsed model-config.yaml, {} without
+                 one), config_file (its path inside model_dir, "" without one), server_version, max_response_size.
+    LOADED       worker to engine: device ("cpu", "cuda:0").
+    LOAD_FAILED  worker to engine, which then leaves: code (500, or 507 out of memory), message (one line), traceback.
+    PREDICT      engine to worker: batch (an integer that answers repeat), jobs: a list of objects {"id", "headers":
+                 {name: value}, "inputs": [[name, content type, length], ...]}. The body is every input of every job.
+    PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
+                 body is every piece. More frames for this batch follow.
+    REPLY        as PARTIAL, and ends the batch.
+    FAILED       worker to engine, ends the batch for every job in it: batch, code, message.
+    METRICS      worker to engine, at any time: metrics: a list of {"name", "value", "unit", "type", "dimensions":
+                 [[name, value], ...], "request_ids": [...]}.
+
+The worker leaves when its socket closes. Nothing is ever pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+MAGIC = b"MF"
+FORMAT = 1
+PREFIX = struct.Struct(">2sBBIQ")
+MAX_META = 16 * 1024 * 1024
+
+
+class Kind(IntEnum):
+    """What a frame is for; the module's docstring lists what each carries."""
+
+    LOAD = 1
+    LOADED = 2
+    LOAD_FAILED = 3
+    PREDICT = 4
+    PARTIAL = 5
+    REPLY = 6
+    FAILED = 7
+    METRICS = 8
+
+
+class FrameError(Exception):
+    """The other side sent something that is no frame, or one larger than allowed."""
+
+
+class Prefix(NamedTuple):
+    """The first 16 bytes of a frame, read and checked; lengths are bytes."""
+
+    kind: Kind
+    meta_length: int
+    body_length: int
+
+
+def encode_head(kind: Kind, meta: bytes, body_length: int) -> bytes:
+    """Return prefix and meta, ready to be followed by `body_length` bytes of body.
+
+    >>> encode_head(Kind.LOADED, b"{}", 0)
+    b'MF\\x01\\x02\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00{}'
+    """
+    return PREFIX.pack(MAGIC, FORMAT, kind, len(meta), body_length) + meta
+
+
+def encode_meta(meta: dict[str, Any]) -> bytes:
+    """Return `meta` as compact JSON in UTF-8; raises TypeError for what JSON cannot say."""
+    return json.dumps(meta, separators=(",", ":")).encode()
+
+
+def decode_meta(meta: bytes | bytearray | memoryview) -> dict[str, Any]:
+    """Return the JSON object in `meta`; raises FrameError when it is none."""
+    try:
+        value = json.loads(bytes(meta))
+    except ValueError as error:
+        raise FrameError(f"frame meta is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise FrameError(f"frame meta is no JSON object but {type(value).__name__}")
+    return value
+
+
+def decode_prefix(data: bytes | bytearray | memoryview, max_body: int) -> Prefix:
+    """Read the first 16 bytes of `data`; raises FrameError for a foreign magic, kind or an oversized frame."""
+    magic, version, kind, meta_length, body_length = PREFIX.unpack_from(data)
+    if magic != MAGIC or version != FORMAT:
+        raise FrameError(f"not a frame: begins with {bytes(data[:4])!r}")
+    if meta_length > MAX_META:
+        raise FrameError(f"frame meta of {meta_length} bytes is over the limit of {MAX_META}")
+    if body_length > max_body:
+        raise FrameError(f"frame body of {body_length} bytes is over the limit of {max_body}")
+    try:
+        return Prefix(Kind(kind), meta_length, body_length)
+    except ValueError:
+        raise FrameError(f"unknown frame kind {kind}") from None

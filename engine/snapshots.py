@@ -1,0 +1,153 @@
+"""Immutable facts about the running engine, for tables, REST answers and metrics. Pure; imports nothing of ours.
+
+A snapshot is built on the loop when somebody asks and never changes afterwards. `Changes` carries the newest snapshot of
+every version that changed since a revision, so a late or slow reader ends up right without having seen each step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class WorkerState(StrEnum):
+    """Where a worker is in its life; docs/architecture.md has the diagram."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    BACKING_OFF = "backing off"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class VersionState(StrEnum):
+    """What a version is doing, as the window words it: its worst interesting worker decides."""
+
+    READY = "ready"
+    BUSY = "busy"
+    LOADING = "loading"
+    FAILED = "failed"
+    DRAINING = "draining"
+    IDLE = "idle"
+
+
+class Key(NamedTuple):
+    """Identity of a version; `version` is free text, compared literally."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSnapshot:
+    """One worker. `started` is seconds since the epoch; `memory` and `gpu_memory` are bytes.
+
+    `busy` says that jobs are in flight. `last_death` is one line in words, `traceback` the whole cause; both are empty
+    while nothing went wrong.
+    """
+
+    id: str
+    state: WorkerState
+    busy: bool
+    pid: int | None
+    device: str
+    started: float
+    memory: int
+    gpu_memory: int | None
+    requests: int
+    restarts: int
+    last_death: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """A version's job queue: jobs waiting, the limit, jobs with a worker; and totals since registration."""
+
+    pending: int
+    capacity: int
+    in_flight: int
+    accepted: int
+    answered: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSnapshot:
+    """One version of a model. Delays are milliseconds, timeouts seconds, `size` the archive's bytes."""
+
+    key: Key
+    is_default: bool
+    state: VersionState
+    url: str
+    size: int
+    handler: str
+    runtime: str
+    min_workers: int
+    max_workers: int
+    batch_size: int
+    max_batch_delay: int
+    response_timeout: int
+    startup_timeout: int
+    max_retry_timeout: int
+    client_timeout: int
+    device_type: str
+    loaded_at_startup: bool
+    workers: tuple[WorkerSnapshot, ...]
+    queue: QueueSnapshot
+
+    @property
+    def ready_workers(self) -> int:
+        """How many workers can take a batch, busy ones included."""
+        return sum(worker.state is WorkerState.READY for worker in self.workers)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the workers hold together."""
+        return sum(worker.memory for worker in self.workers)
+
+    @property
+    def cause(self) -> str:
+        """The last line of why this version is not well, empty when it is."""
+        failed = (WorkerState.FAILED, WorkerState.BACKING_OFF)
+        return next((worker.last_death for worker in self.workers if worker.state in failed), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since the revision asked for; pass `revision` next time.
+
+    `complete` tells that `changed` is everything there is, so that a reader forgets every other version.
+    """
+
+    revision: int
+    changed: tuple[VersionSnapshot, ...] = ()
+    removed: tuple[Key, ...] = ()
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long act is. `total` is 0 when it is not known; both count bytes."""
+
+    phase: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSummary:
+    """What an archive says about itself, read without running anything in it."""
+
+    file_name: str
+    size: int
+    sha256: str
+    model_name: str
+    version: str
+    handler: str
+    runtime: str
+    description: str
+    files: tuple[str, ...] = field(default=())

@@ -1,0 +1,33 @@
+"""Blocking work off the loop: one small pool of threads for disk, unpacking and hashing.
+
+The loop's own default executor is not used: under qasync its threads are Qt's, and closing it waits without a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """A named pool of `size` threads, owned by whoever made it."""
+
+    def __init__(self, name: str, size: int) -> None:
+        """Threads start when first needed and are called `name`_0, `name`_1 and so on."""
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix=name)
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `work` in a thread and return its result; the loop goes on meanwhile.
+
+        When the caller is cancelled the thread still finishes: work that can be stopped takes an event of its own.
+        """
+        return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
+
+    def close(self) -> None:
+        """Take no more work and wait for what runs; call it once nothing long is running."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,246 @@
+"""The engine's end of one worker's socket: frames out, frames in. Runs on the loop; hot.
+
+A channel knows no jobs. Whoever sends a batch passes a `BatchListener`, which gets the batch's results, or its failure
+when the handler failed, the worker died or did not answer in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from engine.runtime.frames import PREFIX, FrameError, Kind, Prefix, decode_prefix, encode_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SCRATCH = 64 * 1024
+JOIN_BELOW = 16 * 1024
+# TorchServe's words for every request that a dying worker takes along.
+DIED = "Worker died."
+
+encode_json = msgspec.json.Encoder().encode
+decode_json = msgspec.json.Decoder().decode
+
+# One answer of a batch: length in bytes, status (0: none set), reason phrase, response headers.
+Result = tuple[int, int, str, dict[str, str]]
+
+
+class BatchListener(Protocol):
+    """Whoever waits for a batch. `results` has one entry for each job, `body` all answers one after another."""
+
+    def partial(self, results: list[Result], body: memoryview) -> None:
+        """A piece of each answer; more follow."""
+
+    def done(self, results: list[Result], body: memoryview) -> None:
+        """The answers, or their last pieces."""
+
+    def failed(self, status: int, message: str) -> None:
+        """The whole batch failed."""
+
+
+class ChannelOwner(Protocol):
+    """Whoever runs the worker behind a channel; called on the loop."""
+
+    def loaded(self, device: str) -> None:
+        """The handler is initialised."""
+
+    def load_failed(self, code: int, message: str, traceback: str) -> None:
+        """The handler could not be initialised."""
+
+    def metrics(self, metrics: list[dict[str, Any]]) -> None:
+        """The handler emitted metrics."""
+
+    def broken(self, cause: str) -> None:
+        """The worker sent what is no frame, or did not answer in time."""
+
+    def disconnected(self) -> None:
+        """The worker's end of the socket is closed."""
+
+
+class Channel(asyncio.BufferedProtocol):
+    """Frames over one socket. `idle` tells the dispatcher when a batch has ended."""
+
+    def __init__(self, owner: ChannelOwner, *, max_body: int, response_timeout: float) -> None:
+        """`max_body` bytes is the largest answer taken, `response_timeout` seconds the longest wait for one."""
+        self.owner = owner
+        self.idle: Callable[[Channel], None] = _nobody
+        self.requests = 0
+        self._max_body = max_body
+        self._response_timeout = response_timeout
+        self._batches: dict[int, BatchListener] = {}
+        self._next_batch = 0
+        self._transport: asyncio.Transport | None = None
+        self._closed = False
+        self._scratch = memoryview(bytearray(SCRATCH))
+        self._filled = 0
+        self._large: memoryview | None = None
+        self._deadline = 0.0
+        self._watch: asyncio.TimerHandle | asyncio.Handle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is with the worker."""
+        return bool(self._batches)
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are with the worker."""
+        return len(self._batches)
+
+    def load(self, meta: dict[str, Any]) -> None:
+        """Send LOAD; `engine.runtime.frames` lists what `meta` holds."""
+        self._write(encode_head(Kind.LOAD, encode_json(meta), 0), ())
+
+    def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
+        """Send a batch; `bodies` are the inputs of all jobs in order."""
+        self._next_batch = batch = self._next_batch + 1
+        self._batches[batch] = listener
+        self.requests += len(jobs)
+        size = sum(map(len, bodies))
+        self._write(encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), size), bodies)
+        self._expect_answer()
+
+    def close(self) -> None:
+        """Close the socket, upon which the worker leaves. What is still in flight fails when the worker is gone."""
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, status: int, message: str) -> None:
+        """Drop the socket at once and fail every batch in flight."""
+        self._closed = True
+        if self._transport is not None:
+            self._transport.abort()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self.idle = _nobody
+        batches, self._batches = self._batches, {}
+        for listener in batches.values():
+            listener.failed(status, message)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (asyncio's call)."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_unix_connection always gives
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell the owner, unless the end was ours (asyncio's call)."""
+        if not self._closed:
+            self.owner.disconnected()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Return where the next bytes go (asyncio's call)."""
+        return self._scratch[self._filled :] if self._large is None else self._large[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take `nbytes` new bytes into account (asyncio's call)."""
+        self._filled += nbytes
+        try:
+            self._read_large() if self._large is not None else self._read_scratch()
+        except (FrameError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            self.owner.broken(f"the worker sent what is no answer: {error}")
+
+    def _read_large(self) -> None:
+        frame = self._large
+        if frame is None or self._filled < len(frame):
+            return
+        self._large, self._filled = None, 0
+        prefix = decode_prefix(frame, self._max_body)
+        self._take(prefix, frame)
+
+    def _read_scratch(self) -> None:
+        start = 0
+        while self._filled - start >= PREFIX.size:
+            prefix = decode_prefix(self._scratch[start:], self._max_body)
+            size = PREFIX.size + prefix.meta_length + prefix.body_length
+            if size > self._filled - start:
+                if size > SCRATCH:
+                    self._begin_large(size, start)
+                    return
+                break
+            # The scratch is written again by the next read, so what a listener may keep is copied out.
+            self._take(prefix, memoryview(bytes(self._scratch[start : start + size])))
+            start += size
+        self._shift(start)
+
+    def _shift(self, start: int) -> None:
+        if start:
+            rest = bytes(self._scratch[start : self._filled])
+            self._scratch[: len(rest)] = rest
+            self._filled = len(rest)
+
+    def _begin_large(self, size: int, start: int) -> None:
+        frame = memoryview(bytearray(size))
+        got = self._filled - start
+        frame[:got] = self._scratch[start : self._filled]
+        self._large, self._filled = frame, got
+
+    def _take(self, prefix: Prefix, frame: memoryview) -> None:
+        end_of_meta = PREFIX.size + prefix.meta_length
+        meta = decode_json(frame[PREFIX.size : end_of_meta])
+        body = frame[end_of_meta:]
+        if prefix.kind is Kind.REPLY:
+            self._end_batch(meta["batch"]).done(meta["results"], body)
+            self.idle(self)
+        elif prefix.kind is Kind.PARTIAL:
+            self._expect_answer()
+            self._batches[meta["batch"]].partial(meta["results"], body)
+        elif prefix.kind is Kind.FAILED:
+            self._end_batch(meta["batch"]).failed(meta["code"], meta["message"])
+            self.idle(self)
+        else:
+            self._take_other(prefix.kind, meta)
+
+    def _take_other(self, kind: Kind, meta: dict[str, Any]) -> None:
+        if kind is Kind.METRICS:
+            self.owner.metrics(meta["metrics"])
+        elif kind is Kind.LOADED:
+            self.owner.loaded(meta["device"])
+        elif kind is Kind.LOAD_FAILED:
+            self.owner.load_failed(meta["code"], meta["message"], meta["traceback"])
+        else:
+            raise FrameError(f"a worker does not send {kind.name}")
+
+    def _end_batch(self, batch: int) -> BatchListener:
+        listener = self._batches.pop(batch)
+        self._deadline = asyncio.get_running_loop().time() + self._response_timeout
+        return listener
+
+    def _write(self, head: bytes, bodies: Sequence[bytes]) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if len(head) + sum(map(len, bodies)) <= JOIN_BELOW:
+            transport.write(b"".join((head, *bodies)))
+            return
+        transport.write(head)
+        for body in bodies:
+            transport.write(body)
+
+    def _expect_answer(self) -> None:
+        """Move the deadline; the one timer behind it looks again when it fires, so that a request costs no timer."""
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.time() + self._response_timeout
+        if self._watch is None:
+            self._watch = loop.call_at(self._deadline, self._look_at_deadline)
+
+    def _look_at_deadline(self) -> None:
+        self._watch = None
+        if not self._batches:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._deadline:
+            self.owner.broken(f"no answer within {self._response_timeout:g} s (response_timeout)")
+        else:
+            self._watch = loop.call_at(self._deadline, self._look_at_deadline)
+
+
+def _nobody(_channel: Channel) -> None:
+    """Stand in for a dispatcher while the channel has none."""
+
+
+

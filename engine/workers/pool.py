@@ -1,0 +1,132 @@
+"""The workers of one version: compares target and observed, starts and drains. On the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from engine.errors import WorkerStartError
+from engine.registry.records import Target
+from engine.snapshots import WorkerState
+from engine.tasks import TaskGroup
+from engine.workers import lifecycle as life
+from engine.workers.reconciler import plan
+from engine.workers.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.workers.launcher import Launcher
+    from engine.workers.worker import Dispatcher, WorkerPlan
+
+log = logging.getLogger(__name__)
+
+LEAVING = (WorkerState.DRAINING, WorkerState.STOPPED)
+FAILING = (WorkerState.BACKING_OFF, WorkerState.FAILED)
+
+
+class Pool:
+    """All workers of one version, oldest first."""
+
+    def __init__(
+        self,
+        plan: WorkerPlan,
+        launcher: Launcher,
+        dispatcher: Dispatcher,
+        ids: Iterator[int],
+        on_change: Callable[[], None],
+    ) -> None:
+        """`ids` gives worker ids, shared by all pools so that none is used twice; `on_change` follows every event."""
+        self.target = Target()
+        self.workers: dict[str, Worker] = {}
+        self._plan = plan
+        self._launcher = launcher
+        self._dispatcher = dispatcher
+        self._ids = ids
+        self._on_change = on_change
+        self._processes = TaskGroup()
+        self._changed: list[asyncio.Future[None]] = []
+
+    @property
+    def hopeful(self) -> int:
+        """How many workers serve requests now or will: all but the leaving and the failed."""
+        return sum(worker.state not in (*LEAVING, WorkerState.FAILED) for worker in self.workers.values())
+
+    def set_target(self, target: Target, drain_timeout: float | None = None) -> list[Worker]:
+        """Take `target` and act on it; returns the workers that are to come up.
+
+        `drain_timeout` is how many seconds workers on their way out may take for their jobs, None for no limit. Failed
+        workers are tried again: whoever scales has usually mended something.
+        """
+        self.target = target
+        todo = plan(target, [worker.id for worker in self.workers.values() if worker.state not in LEAVING])
+        for worker_id in todo.drain:
+            self.workers[worker_id].feed(life.Drain(drain_timeout))
+        retried = [worker for worker in self.workers.values() if worker.state is WorkerState.FAILED]
+        for worker in retried:
+            worker.feed(life.Retry())
+        return retried + [self._start() for _ in range(todo.start)]
+
+    async def settled(self, coming: list[Worker]) -> None:
+        """Wait until every worker in `coming` is ready and none is draining.
+
+        Raises WorkerStartError with the cause as soon as one of them fails (TorchServe: the first failure ends the wait).
+        """
+        while True:
+            for worker in coming:
+                if worker.state in FAILING:
+                    facts = worker.life.facts
+                    raise WorkerStartError(
+                        f"worker {worker.id}: {facts.last_death}",
+                        cause=facts.last_death,
+                        out_of_memory=facts.out_of_memory,
+                    )
+            loading = any(worker.state is not WorkerState.READY and worker.state not in LEAVING for worker in coming)
+            leaving = any(worker.state is WorkerState.DRAINING for worker in self.workers.values())
+            if not loading and not leaving:
+                return
+            await self._change()
+
+    def retry(self, worker_id: str) -> None:
+        """Start a failed worker again now; nothing happens to one that does not exist or runs."""
+        worker = self.workers.get(worker_id)
+        if worker is not None and worker.state in FAILING:
+            worker.feed(life.Retry())
+
+    async def close(self, drain_timeout: float | None) -> None:
+        """Drain every worker and return when the last process is gone.
+
+        Workers that drain without a limit already are hurried when `drain_timeout` is one.
+        """
+        draining = [worker for worker in self.workers.values() if worker.state is WorkerState.DRAINING]
+        self.set_target(Target(), drain_timeout)
+        for worker in draining:
+            worker.feed(life.Drain(drain_timeout))
+        while self.workers:
+            await self._change()
+        await self._processes.join()
+
+    def _start(self) -> Worker:
+        worker = Worker(
+            str(next(self._ids)), self._plan, self._launcher, self._dispatcher, self._processes, self._worker_changed
+        )
+        self.workers[worker.id] = worker
+        worker.feed(life.Start())
+        return worker
+
+    def _worker_changed(self, worker: Worker) -> None:
+        if worker.state is WorkerState.STOPPED:
+            self.workers.pop(worker.id, None)
+        elif worker.state in FAILING:
+            log.warning("Worker %s of %s is %s: %s", worker.id, self._plan.name, worker.state, worker.life.facts.last_death)
+        self._on_change()
+        waiting, self._changed = self._changed, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _change(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._changed.append(future)
+        await future

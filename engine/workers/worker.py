@@ -1,0 +1,242 @@
+"""One worker: the executor of its life. Turns commands into I/O and what happens back into events. On the loop.
+
+The process of a `Kill` is let go of at once: it is still waited for, but its end means nothing to the life any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.snapshots import WorkerSnapshot, WorkerState
+from engine.workers import lifecycle as life
+from engine.workers.channel import DIED, Channel
+from engine.workers.outcome import describe_exit, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.tasks import TaskGroup
+    from engine.workers.launcher import Launcher, LaunchSpec, WorkerProcess
+
+log = logging.getLogger(__name__)
+handler_log = logging.getLogger("marina.handlers")
+
+LOG_LINES = 400
+# A process that closed its socket is about to exit; after this many seconds it is taken for broken.
+EXIT_GRACE = 2.0
+
+
+class Dispatcher(Protocol):
+    """Whoever gives jobs to workers; the job queue of the version."""
+
+    def serve(self, channel: Channel) -> None:
+        """Give this worker jobs from now on."""
+
+    def retire(self, channel: Channel, done: Callable[[], None]) -> None:
+        """Give it no more jobs than it must have, and call `done` once it has none."""
+
+    def drop(self, channel: Channel) -> None:
+        """Forget this worker at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """How the workers of one version are made: the process, the LOAD frame, and the limits in seconds and bytes."""
+
+    name: str
+    launch: LaunchSpec
+    load: dict[str, Any]
+    limits: life.Limits
+    response_timeout: float
+    max_response_size: int
+
+
+class Worker:
+    """A worker of one version, from Start to Forget."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        plan: WorkerPlan,
+        launcher: Launcher,
+        dispatcher: Dispatcher,
+        tasks: TaskGroup,
+        on_change: Callable[[Worker], None],
+    ) -> None:
+        """`on_change` is called after every event; `tasks` outlives the worker and waits for its processes."""
+        self.life = life.Life(worker_id, plan.limits)
+        self.started = time.time()
+        self.memory = 0
+        self.lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._plan = plan
+        self._launcher = launcher
+        self._dispatcher = dispatcher
+        self._tasks = tasks
+        self._on_change = on_change
+        self._events: deque[life.Event] = deque()
+        self._acting = False
+        self._channel: Channel | None = None
+        self._process: WorkerProcess | None = None
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._requests_before = 0
+
+    @property
+    def id(self) -> str:
+        """The worker's id, never used again by another."""
+        return self.life.id
+
+    @property
+    def state(self) -> WorkerState:
+        """Where the worker is in its life."""
+        return self.life.state
+
+    @property
+    def busy(self) -> bool:
+        """Whether jobs are in flight."""
+        return self._channel is not None and self._channel.busy
+
+    def snapshot(self) -> WorkerSnapshot:
+        """Return the worker as it is now."""
+        facts = self.life.facts
+        return WorkerSnapshot(
+            id=self.id,
+            state=self.state,
+            busy=self.busy,
+            pid=facts.pid,
+            device=facts.device,
+            started=self.started,
+            memory=self.memory if facts.pid is not None else 0,
+            gpu_memory=None,
+            requests=self._requests_before + (self._channel.requests if self._channel else 0),
+            restarts=facts.restarts,
+            last_death=facts.last_death,
+            traceback=facts.traceback,
+        )
+
+    def feed(self, event: life.Event) -> None:
+        """Let `event` happen. An event that a command causes on the spot is handled after the command's whole list."""
+        self._events.append(event)
+        if self._acting:
+            return
+        self._acting = True
+        try:
+            while self._events:
+                for command in self.life.handle(self._events.popleft(), asyncio.get_running_loop().time()):
+                    self._run(command)
+        finally:
+            self._acting = False
+        self._on_change(self)
+
+    def _run(self, command: life.Command) -> None:
+        match command:
+            case life.Launch():
+                self._tasks.start(self._launch(), f"worker {self.id} of {self._plan.name}")
+            case life.SendLoad() if self._channel:
+                self._channel.load(self._plan.load)
+            case life.SetTimer(delay):
+                self._set_timer(delay)
+            case life.CancelTimer():
+                self._cancel_timer()
+            case life.Serve() if self._channel:
+                self._dispatcher.serve(self._channel)
+            case life.Retire() if self._channel:
+                self._dispatcher.retire(self._channel, lambda: self.feed(life.Drained()))
+            case life.CloseChannel() if self._channel:
+                self._channel.close()
+            case life.Kill():
+                self._let_go(500, kill=True)
+            case life.Forget():
+                pass  # the pool sees the state
+            case _:
+                raise NotImplementedError(f"worker {self.id} cannot {command}")
+
+    async def _launch(self) -> None:
+        """Start the process, then stay until it has ended and its output is read."""
+        channel = Channel(
+            self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout
+        )
+        try:
+            process = await self._launcher.launch(self._plan.launch, channel, self._print)
+        except OSError as error:
+            self.feed(life.LaunchFailed(f"cannot start {self._plan.launch.python}: {error.strerror or error}"))
+            return
+        self._channel, self._process = channel, process
+        self.feed(life.Launched(process.pid))
+        returncode = await process.wait()
+        if process is self._process:
+            in_flight = self._let_go(status_of(returncode), kill=False)
+            self.feed(life.Exited(_cause(describe_exit(returncode), in_flight), "\n".join(self.lines)))
+
+    def _let_go(self, status: int, *, kill: bool) -> int:
+        """Have done with the current process; returns how many batches were in flight."""
+        process, channel, self._process, self._channel = self._process, self._channel, None, None
+        if channel is None or process is None:
+            return 0
+        in_flight = channel.in_flight
+        self._requests_before += channel.requests
+        self._dispatcher.drop(channel)
+        if kill:
+            process.kill()
+        channel.abort(status, DIED)
+        return in_flight
+
+    def _set_timer(self, delay: float) -> None:
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(delay, self._timer_due)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _timer_due(self) -> None:
+        self._timer = None
+        self.feed(life.TimerDue())
+
+    def _print(self, stream: str, line: str) -> None:
+        level = logging.WARNING if stream == "stderr" else logging.INFO
+        handler_log.log(level, "%s worker %s: %s", self._plan.name, self.id, line)
+        self.lines.append(line)
+
+    # The channel's side
+
+    def loaded(self, device: str) -> None:
+        """Take LOADED from the worker."""
+        if self.state is WorkerState.LOADING:
+            self.feed(life.Loaded(device))
+
+    def load_failed(self, code: int, message: str, traceback: str) -> None:
+        """Take LOAD_FAILED from the worker."""
+        if self.state is WorkerState.LOADING:
+            self.feed(life.LoadFailed(message, traceback, out_of_memory=code == 507))  # noqa: PLR2004 - TorchServe's code
+
+    def metrics(self, metrics: list[dict[str, Any]]) -> None:
+        """Take METRICS from the worker: nothing collects them yet but the log."""
+        log.debug("metrics of %s: %s", self._plan.name, metrics)
+
+    def broken(self, cause: str) -> None:
+        """Give up on a worker that sends nonsense or does not answer."""
+        if self.state in (WorkerState.LOADING, WorkerState.READY, WorkerState.DRAINING):
+            in_flight = self._channel.in_flight if self._channel else 0
+            self.feed(life.Broken(_cause(cause, in_flight)))
+
+    def disconnected(self) -> None:
+        """Stop giving jobs to a worker whose socket is closed, and expect the end of its process."""
+        if self._channel is not None and self._process is not None:
+            self._dispatcher.drop(self._channel)
+            asyncio.get_running_loop().call_later(EXIT_GRACE, self._still_there, self._process)
+
+    def _still_there(self, process: WorkerProcess) -> None:
+        if process is self._process and self.state is not WorkerState.DRAINING:
+            self.broken("the worker closed its connection but did not exit")
+
+
+def _cause(what: str, in_flight: int) -> str:
+    if in_flight == 0:
+        return what
+    return f"{what}, {in_flight} request{'s' if in_flight > 1 else ''} failed"
