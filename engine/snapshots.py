@@ -1,7 +1,7 @@
 """Immutable facts about the running engine, for tables, REST answers and metrics. Pure; imports nothing of ours.
 
-A snapshot is built on the loop when somebody asks and never changes afterwards. `Changes` carries the newest snapshot of
-every version that changed since a revision, so a late or slow reader ends up right without having seen each step.
+A snapshot is built on the loop when somebody asks and never changes afterwards. `Changes` carries the newest snapshot
+of every version that changed since a revision, so a late or slow reader ends up right without having seen each step.
 """
 
 from __future__ import annotations

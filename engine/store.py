@@ -126,7 +126,9 @@ class Store:
             part = self._path.with_name(self._path.name + suffix)
             if part.exists():
                 part.rename(aside.with_name(aside.name + suffix))
-        log.error("The record of models is damaged (%s). It was set aside as %s; Marina starts without it.", error, aside)
+        log.error(
+            "The record of models is damaged (%s). It was set aside as %s; Marina starts without it.", error, aside
+        )
 
     def _write(self, change: Callable[[sqlite3.Connection], object]) -> None:
         if self._database is None:
@@ -139,7 +141,8 @@ class Store:
 
 def _insert(database: sqlite3.Connection, saved: SavedVersion) -> None:
     database.execute(
-        "insert or replace into versions values (?, ?, (select coalesce(max(position), 0) + 1 from versions), ?, ?, ?, ?)",
+        "insert or replace into versions "
+        "values (?, ?, (select coalesce(max(position), 0) + 1 from versions), ?, ?, ?, ?)",
         (
             *saved.spec.key,
             saved.is_default,

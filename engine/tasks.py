@@ -1,4 +1,4 @@
-"""The one place that starts asyncio tasks: named, referenced, supervised and closed by their owner. Runs on the loop."""
+"""The one place that starts asyncio tasks: named, kept, supervised and closed by their owner. Runs on the loop."""
 
 from __future__ import annotations
 

@@ -6,12 +6,14 @@ The loop's own default executor is not used: under qasync its threads are Qt's, 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Report = TypeVar("Report")
 
 
 class Threads:
@@ -27,6 +29,28 @@ class Threads:
         When the caller is cancelled the thread still finishes: work that can be stopped takes an event of its own.
         """
         return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
+
+    async def run_cancellable(
+        self, work: Callable[[Callable[[Report], None], threading.Event], T], progress: Callable[[Report], None] | None
+    ) -> T:
+        """Call `work(report, cancel)` in a thread; what it reports reaches `progress` on the loop.
+
+        Cancelling the caller sets the event, and ends only when the thread has ended: nothing is written afterwards.
+        """
+        loop = asyncio.get_running_loop()
+        cancel = threading.Event()
+
+        def report(step: Report) -> None:
+            if progress is not None and not cancel.is_set():
+                loop.call_soon_threadsafe(progress, step)
+
+        working = asyncio.wrap_future(self._pool.submit(work, report, cancel))
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            cancel.set()
+            await asyncio.wait([working])
+            raise
 
     def close(self) -> None:
         """Take no more work and wait for what runs; call it once nothing long is running."""

@@ -39,6 +39,7 @@ MAGIC = b"MF"
 FORMAT = 1
 PREFIX = struct.Struct(">2sBBIQ")
 MAX_META = 16 * 1024 * 1024
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class Kind(IntEnum):
@@ -67,17 +68,13 @@ class Prefix(NamedTuple):
 
 
 def encode_head(kind: Kind, meta: bytes, body_length: int) -> bytes:
-    """Return prefix and meta, ready to be followed by `body_length` bytes of body.
-
-    >>> encode_head(Kind.LOADED, b"{}", 0)
-    b'MF\\x01\\x02\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00{}'
-    """
+    """Return prefix and meta, ready to be followed by `body_length` bytes of body."""
     return PREFIX.pack(MAGIC, FORMAT, kind, len(meta), body_length) + meta
 
 
 def encode_meta(meta: dict[str, Any]) -> bytes:
     """Return `meta` as compact JSON in UTF-8; raises TypeError for what JSON cannot say."""
-    return json.dumps(meta, separators=(",", ":")).encode()
+    return _ENCODER.encode(meta).encode()
 
 
 def decode_meta(meta: bytes | bytearray | memoryview) -> dict[str, Any]:

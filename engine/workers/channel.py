@@ -7,7 +7,7 @@ when the handler failed, the worker died or did not answer in time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
@@ -124,8 +124,7 @@ class Channel(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio's call)."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_unix_connection always gives
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Tell the owner, unless the end was ours (asyncio's call)."""
@@ -241,6 +240,3 @@ class Channel(asyncio.BufferedProtocol):
 
 def _nobody(_channel: Channel) -> None:
     """Stand in for a dispatcher while the channel has none."""
-
-
-

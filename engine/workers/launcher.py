@@ -40,7 +40,8 @@ class LaunchSpec:
 class Output(Protocol):
     """Takes what a worker prints, line by line, without line ends; `stream` is "stdout" or "stderr"."""
 
-    def __call__(self, stream: str, line: str) -> None: ...
+    def __call__(self, stream: str, line: str) -> None:
+        """Take one line."""
 
 
 class WorkerProcess(Protocol):
@@ -79,7 +80,7 @@ class SpawnLauncher:
             raise
         finally:
             theirs.close()
-        ours.setblocking(False)
+        ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
         await asyncio.get_running_loop().create_unix_connection(lambda: channel, sock=ours)
         return SpawnedProcess(process, output)
 

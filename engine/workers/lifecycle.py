@@ -27,7 +27,7 @@ LEAVE_GRACE = 2.0
 STORY_LENGTH = 40
 
 
-# What happens to a worker ----------------------------------------------------------------------------------------------
+# What happens to a worker -------------------------------------------------------------------------------------------
 
 
 class Event:
@@ -106,7 +106,7 @@ class Retry(Event):
     """A person asks to try again at once."""
 
 
-# What to do about it ---------------------------------------------------------------------------------------------------
+# What to do about it ------------------------------------------------------------------------------------------------
 
 
 class Command:
@@ -160,7 +160,7 @@ class Forget(Command):
     """The worker is over; drop it from the pool."""
 
 
-# The life --------------------------------------------------------------------------------------------------------------
+# The life -----------------------------------------------------------------------------------------------------------
 
 
 class InvalidTransitionError(Exception):
@@ -191,8 +191,6 @@ class Facts:
 
 class Life:
     """One worker's state and facts. Only `handle` changes them."""
-
-    TRANSITIONS: ClassVar[dict[tuple[WorkerState, type[Event]], Callable[[Life, Any, float], list[Command]]]]
 
     def __init__(self, worker_id: str, limits: Limits) -> None:
         """A worker that is to start; `worker_id` is for the story."""
@@ -308,34 +306,32 @@ class Life:
         self.facts = replace(self.facts, pid=None)
         return [CancelTimer(), Forget()]
 
-
-_S = WorkerState
-Life.TRANSITIONS = {
-    (_S.STARTING, Start): Life._start,
-    (_S.STARTING, Launched): Life._launched,
-    (_S.STARTING, LaunchFailed): Life._not_launched,
-    (_S.STARTING, Drain): Life._abandon_launch,
-    (_S.LOADING, Loaded): Life._loaded,
-    (_S.LOADING, LoadFailed): Life._not_loaded,
-    (_S.LOADING, TimerDue): Life._load_overdue,
-    (_S.LOADING, Broken): Life._broken,
-    (_S.LOADING, Exited): Life._died,
-    (_S.LOADING, Drain): Life._abandon,
-    (_S.READY, Broken): Life._broken,
-    (_S.READY, Exited): Life._died,
-    (_S.READY, Drain): Life._retire,
-    (_S.DRAINING, Launched): Life._launched_in_vain,
-    (_S.DRAINING, LaunchFailed): Life._launched_in_vain,
-    (_S.DRAINING, Drained): Life._close,
-    (_S.DRAINING, Drain): Life._hurry,
-    (_S.DRAINING, TimerDue): Life._left,
-    (_S.DRAINING, Broken): Life._left,
-    (_S.DRAINING, Exited): Life._left,
-    (_S.BACKING_OFF, TimerDue): Life._again,
-    (_S.BACKING_OFF, Retry): Life._once_more,
-    (_S.BACKING_OFF, Drain): Life._give_up,
-    (_S.FAILED, Retry): Life._once_more,
-    (_S.FAILED, Drain): Life._give_up,
-    (_S.STOPPED, Launched): Life._launched_too_late,
-    (_S.STOPPED, LaunchFailed): Life._ignore,
-}
+    TRANSITIONS: ClassVar[dict[tuple[WorkerState, type[Event]], Callable[[Life, Any, float], list[Command]]]] = {
+        (WorkerState.STARTING, Start): _start,
+        (WorkerState.STARTING, Launched): _launched,
+        (WorkerState.STARTING, LaunchFailed): _not_launched,
+        (WorkerState.STARTING, Drain): _abandon_launch,
+        (WorkerState.LOADING, Loaded): _loaded,
+        (WorkerState.LOADING, LoadFailed): _not_loaded,
+        (WorkerState.LOADING, TimerDue): _load_overdue,
+        (WorkerState.LOADING, Broken): _broken,
+        (WorkerState.LOADING, Exited): _died,
+        (WorkerState.LOADING, Drain): _abandon,
+        (WorkerState.READY, Broken): _broken,
+        (WorkerState.READY, Exited): _died,
+        (WorkerState.READY, Drain): _retire,
+        (WorkerState.DRAINING, Launched): _launched_in_vain,
+        (WorkerState.DRAINING, LaunchFailed): _launched_in_vain,
+        (WorkerState.DRAINING, Drained): _close,
+        (WorkerState.DRAINING, Drain): _hurry,
+        (WorkerState.DRAINING, TimerDue): _left,
+        (WorkerState.DRAINING, Broken): _left,
+        (WorkerState.DRAINING, Exited): _left,
+        (WorkerState.BACKING_OFF, TimerDue): _again,
+        (WorkerState.BACKING_OFF, Retry): _once_more,
+        (WorkerState.BACKING_OFF, Drain): _give_up,
+        (WorkerState.FAILED, Retry): _once_more,
+        (WorkerState.FAILED, Drain): _give_up,
+        (WorkerState.STOPPED, Launched): _launched_too_late,
+        (WorkerState.STOPPED, LaunchFailed): _ignore,
+    }

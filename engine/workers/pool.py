@@ -71,7 +71,7 @@ class Pool:
     async def settled(self, coming: list[Worker]) -> None:
         """Wait until every worker in `coming` is ready and none is draining.
 
-        Raises WorkerStartError with the cause as soon as one of them fails (TorchServe: the first failure ends the wait).
+        Raises WorkerStartError with the cause once one of them fails (TorchServe: the first failure ends the wait).
         """
         while True:
             for worker in coming:
@@ -119,7 +119,9 @@ class Pool:
         if worker.state is WorkerState.STOPPED:
             self.workers.pop(worker.id, None)
         elif worker.state in FAILING:
-            log.warning("Worker %s of %s is %s: %s", worker.id, self._plan.name, worker.state, worker.life.facts.last_death)
+            log.warning(
+                "Worker %s of %s is %s: %s", worker.id, self._plan.name, worker.state, worker.life.facts.last_death
+            )
         self._on_change()
         waiting, self._changed = self._changed, []
         for future in waiting:

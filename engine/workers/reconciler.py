@@ -20,8 +20,8 @@ class Plan(NamedTuple):
 def plan(target: Target, wanted: Sequence[str]) -> Plan:
     """Compare `target` with the ids of the workers that are not on their way out, oldest first.
 
-    TorchServe: below the minimum start, above the maximum let the newest go, in between do nothing. A minimum of 0 means
-    no worker at all, whatever the maximum.
+    TorchServe: below the minimum start, above the maximum let the newest go, in between do nothing. A minimum of 0
+    means no worker at all, whatever the maximum.
     """
     ceiling = target.max_workers if target.min_workers > 0 else 0
     if len(wanted) < target.min_workers:

@@ -157,9 +157,7 @@ class Worker:
 
     async def _launch(self) -> None:
         """Start the process, then stay until it has ended and its output is read."""
-        channel = Channel(
-            self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout
-        )
+        channel = Channel(self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout)
         try:
             process = await self._launcher.launch(self._plan.launch, channel, self._print)
         except OSError as error:

@@ -1,0 +1,81 @@
+"""`marina-server`, `python -m engine`: the engine without a window, on uvloop where there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engine import VERSION
+from engine.errors import MarinaError
+from engine.home import Home
+from engine.host import Host
+from engine.logs import Logs
+from engine.settings import Settings, load
+
+log = logging.getLogger("marina")
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; returns the exit code."""
+    try:
+        settings = load(sys.argv[1:], os.environ, Path.cwd(), program="marina-server")
+    except MarinaError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
+        return 1
+    if settings.show_version:
+        print(f"Marina {VERSION}")  # noqa: T201 - what the user asked for
+        return 0
+    if settings.print_config:
+        print_settings(settings)
+        return 0
+    home = Home.find(os.environ)
+    logs = Logs(home.logs)
+    logs.open()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(serve(settings, home))
+    finally:
+        logs.close()
+
+
+def print_settings(settings: Settings) -> None:
+    """Print each effective setting with where it came from."""
+    for key, value, source in settings.describe():
+        print(f"{key} = {value}    # {source}")  # noqa: T201 - what the user asked for
+
+
+async def serve(settings: Settings, home: Home) -> int:
+    """Start, say so, wait for a signal, stop; returns the exit code."""
+    asked_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    host = Host(settings, home)
+    try:
+        await host.start()
+    except (MarinaError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    for name, address in host.addresses.items():
+        log.info("%s API: %s", name.capitalize(), address)
+    # TorchServe's line; scripts wait for it.
+    print("Model server started.", flush=True)  # noqa: T201 - addressed to scripts
+    await asked_to_stop.wait()
+    await host.stop()
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

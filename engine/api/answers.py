@@ -1,0 +1,76 @@
+"""Results and errors as HTTP responses, in TorchServe's shapes. Runs on the loop; no I/O."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from engine import errors
+
+log = logging.getLogger(__name__)
+
+# TorchServe: these go with every answer, along with a request id of the server's own making.
+COMMON_HEADERS = {
+    "Pragma": "no-cache",
+    "Cache-Control": "no-cache; no-store, must-revalidate, private",
+    "Expires": "Thu, 01 Jan 1970 00:00:00 UTC",
+    "X-Content-Type-Options": "nosniff",
+}
+PATH_UNKNOWN = "Requested resource is not found, please refer to API document."
+METHOD_UNKNOWN = "Requested method is not allowed, please refer to API document."
+# From here on TorchServe closes the connection after its answer.
+FIRST_ERROR = 400
+
+# The most specific class first: the first that fits gives the code and TorchServe's name for it.
+_KINDS: tuple[tuple[type[errors.MarinaError], int, str], ...] = (
+    (errors.BadRequestError, 400, "BadRequestException"),
+    (errors.VersionNotFoundError, 404, "ModelVersionNotFoundException"),
+    (errors.NotFoundError, 404, "ModelNotFoundException"),
+    (errors.ConflictError, 409, "ConflictStatusException"),
+    (errors.DefaultVersionError, 403, "InvalidModelVersionException"),
+    (errors.InvalidArchiveError, 400, "InvalidModelException"),
+    (errors.UnavailableError, 503, "ServiceUnavailableException"),
+    (errors.TimedOutError, 408, "RequestTimeoutException"),
+)
+_OTHER = "InternalServerException"
+
+
+def new_request_id() -> str:
+    """Return a fresh id; what a client sends as one is not taken over (TorchServe)."""
+    return str(uuid.uuid4())
+
+
+def json_response(status: int, value: Any, request_id: str) -> web.Response:
+    """Return `value` as two-space JSON with a line end, as TorchServe writes it."""
+    body = msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    headers = {**COMMON_HEADERS, "x-request-id": request_id, "Content-Type": "application/json"}
+    response = web.Response(status=status, body=body, headers=headers)
+    if status >= FIRST_ERROR:
+        response.force_close()
+    return response
+
+
+def error_response(status: int, kind: str, message: str, request_id: str) -> web.Response:
+    """Return TorchServe's one shape of error."""
+    return json_response(status, {"code": status, "type": kind, "message": message}, request_id)
+
+
+def error_of(error: BaseException, request_id: str) -> web.Response:
+    """Return the response for an error that an operation raised; one that nobody foresaw is logged."""
+    if isinstance(error, errors.PredictionError):
+        # TorchServe: 413 belongs to the request's size alone.
+        status = 507 if error.status == 413 else error.status  # noqa: PLR2004 - HTTP's code
+        return error_response(status, _OTHER, str(error), request_id)
+    if isinstance(error, errors.WorkerStartError):
+        return error_response(507 if error.out_of_memory else 500, _OTHER, str(error), request_id)
+    for kind, status, name in _KINDS:
+        if isinstance(error, kind):
+            return error_response(status, name, str(error), request_id)
+    if not isinstance(error, errors.MarinaError):
+        log.error("Request %s failed", request_id, exc_info=error)
+        return error_response(500, _OTHER, f"Marina failed to answer; its log names {request_id}.", request_id)
+    return error_response(500, _OTHER, str(error), request_id)

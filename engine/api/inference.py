@@ -1,0 +1,92 @@
+"""The inference API, port 8080: predictions and the health of the server. On the loop; hot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from engine.api.answers import COMMON_HEADERS, FIRST_ERROR, error_of, json_response, new_request_id
+from engine.api.bodies import read_inputs
+from engine.api.operations import Operation
+from engine.engine import Engine
+from engine.errors import MarinaError
+from engine.serving.jobs import Reply, Stream
+
+# What the server says itself, whatever a handler sets (TorchServe); the rest of a handler's headers go out.
+OWN_HEADERS = frozenset({"x-request-id", "pragma", "cache-control", "expires", "content-length", "connection"})
+LOWEST_STATUS = 100
+
+
+async def predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
+    """Answer a prediction with what the handler returns; `url_path` and `explain` reach it as headers (TorchServe)."""
+    request_id = new_request_id()
+    inputs = await read_inputs(request)
+    headers = dict(request.headers)
+    headers["explain"] = "False"
+    headers["url_path"] = path.get("rest", "")
+    try:
+        reply = await engine.predict(path["model_name"], path.get("model_version"), request_id, headers, inputs)
+    except MarinaError as error:
+        return error_of(error, request_id)
+    if reply.stream is None:
+        return _whole(reply, request_id)
+    return await _streamed(reply, reply.stream, request, request_id)
+
+
+async def ping(engine: Engine, _request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
+    """Tell whether every default version has its workers."""
+    healthy = engine.is_healthy()
+    text = "Healthy" if healthy else "Unhealthy"
+    return json_response(200 if healthy else 500, {"status": text}, new_request_id())
+
+
+OPERATIONS = (
+    Operation("ping", None, "/ping", "tell whether the server is well", ping),
+    Operation("predictions", None, "/predictions/{model_name}", "predict with the default version", predict),
+    Operation(
+        "version_predictions",
+        None,
+        "/predictions/{model_name}/{model_version}/{rest...}",
+        "predict with a version; what follows it reaches the handler",
+        predict,
+    ),
+)
+
+
+def _headers(reply: Reply, request_id: str) -> dict[str, str]:
+    own = {**COMMON_HEADERS, "x-request-id": request_id}
+    if not reply.headers:
+        return own
+    return {**{name: value for name, value in reply.headers.items() if name.lower() not in OWN_HEADERS}, **own}
+
+
+def _whole(reply: Reply, request_id: str) -> web.Response:
+    status = reply.status if reply.status >= LOWEST_STATUS else 200
+    response = web.Response(
+        status=status, reason=reply.phrase, headers=_headers(reply, request_id), body=bytes(reply.body)
+    )
+    if status >= FIRST_ERROR:
+        response.force_close()
+    return response
+
+
+async def _streamed(reply: Reply, stream: Stream, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+    """Send each piece as one chunk; a handler that fails on the way breaks the connection (TorchServe)."""
+    response = web.StreamResponse(
+        status=reply.status if reply.status >= LOWEST_STATUS else 200,
+        reason=reply.phrase,
+        headers=_headers(reply, request_id),
+    )
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(bytes(reply.body))
+    try:
+        async for piece in stream:
+            await response.write(piece)
+    except MarinaError:
+        if request.transport is not None:
+            request.transport.abort()
+        return response
+    await response.write_eof()
+    return response

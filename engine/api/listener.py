@@ -1,0 +1,139 @@
+"""One table of operations behind one port. On the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+from aiohttp import web
+
+from engine.api.answers import METHOD_UNKNOWN, PATH_UNKNOWN, error_of, error_response, new_request_id
+from engine.api.operations import Operation
+from engine.api.router import MethodUnknownError, PathUnknownError, Router
+from engine.engine import Engine
+from engine.errors import AddressInUseError, SettingsError
+from engine.settings import Address
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+# How long connections that are still open may take when the listener closes, in seconds.
+CLOSE_GRACE = 2.0
+
+
+class Listener:
+    """Answers HTTP requests at one address. `bind`, `serve`, `close` in this order."""
+
+    def __init__(
+        self, engine: Engine, address: Address, operations: Sequence[Operation], max_request_size: int
+    ) -> None:
+        """`max_request_size` is in bytes; a larger body is answered 413."""
+        self._engine = engine
+        self._address = address
+        self._router = Router(operations)
+        self._max_request_size = max_request_size
+        self._sockets: list[socket.socket] = []
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the listener is reached; names the real port when the setting said 0."""
+        port = self._sockets[0].getsockname()[1] if self._sockets else self._address.port
+        return str(self._address._replace(port=port))
+
+    async def bind(self) -> None:
+        """Take the address, so that nobody else can; raises AddressInUseError naming who has it, or SettingsError."""
+        scheme, host, port = self._address
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            for family, kind, protocol, _, where in sorted(set(found)):
+                self._sockets.append(_bound(socket.socket(family, kind, protocol), where))
+        except OSError as error:
+            self._close_sockets()
+            if error.errno == errno.EADDRINUSE:
+                holder = await asyncio.get_running_loop().run_in_executor(None, holder_of, port)
+                raise AddressInUseError(host, port, holder) from None
+            reason = error.strerror or error
+            raise SettingsError(f"Marina cannot listen on {scheme}://{host}:{port}: {reason}") from None
+
+    async def serve(self) -> None:
+        """Begin to answer."""
+        server = web.Server(self._answer, request_factory=self._request, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=CLOSE_GRACE)
+        await self._runner.setup()
+        for bound in self._sockets:
+            await web.SockSite(self._runner, bound, backlog=BACKLOG).start()
+
+    async def stop_accepting(self) -> None:
+        """Take no more connections; those that are open go on."""
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+        self._close_sockets()
+
+    async def close(self) -> None:
+        """Close every connection. Safe to call twice."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        for bound in self._sockets:
+            bound.close()
+        self._sockets.clear()
+
+    def _request(self, *parts: Any) -> web.BaseRequest:
+        message, payload, protocol, writer, task = parts
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._max_request_size)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            operation, values = self._router.find(request.method, request.path)
+            return await operation.handler(self._engine, request, values)
+        except PathUnknownError:
+            return error_response(404, "ResourceNotFoundException", PATH_UNKNOWN, new_request_id())
+        except MethodUnknownError as error:
+            response = error_response(405, "MethodNotAllowedException", METHOD_UNKNOWN, new_request_id())
+            response.headers["Allow"] = ", ".join(error.allowed)
+            return response
+        except web.HTTPRequestEntityTooLarge:
+            # TorchServe: bare, without a body or the common headers.
+            response = web.Response(status=413)
+            response.force_close()
+            return response
+        except web.HTTPException:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last resort: every request gets an answer
+            return error_of(error, new_request_id())
+
+
+def _bound(listener: socket.socket, where: Any) -> socket.socket:
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if listener.family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(where)
+        listener.setblocking(False)  # noqa: FBT003 - the socket module's signature
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def holder_of(port: int) -> str:
+    """Return who listens on a port, in words, "" when the system does not tell. Blocking."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+            if listens and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:
+        log.debug("Who holds port %d is not ours to know", port)
+    return ""

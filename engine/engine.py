@@ -1,0 +1,414 @@
+"""The façade: every operation on models, and the only door to what is behind it. Runs on one asyncio loop.
+
+An operation checks, records the new target in the store, and only then acts; what follows happens in the pools. Readers
+pull snapshots (`describe`, `changes`) and are woken by `subscribe`. Blocking work runs in the engine's threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from engine.archives.sources import copy_into_store, locate
+from engine.archives.summary import inspect
+from engine.errors import BadRequestError, ConflictError, MarinaError, UnavailableError, WorkerStartError
+from engine.registration import (
+    MAX_WORKERS,
+    Registration,
+    first_target,
+    name_version,
+    require_range,
+    specify,
+)
+from engine.registry.feed import Feed
+from engine.registry.records import Target, VersionSpec
+from engine.registry.registry import Registry
+from engine.scratch import Scratch
+from engine.serving.jobs import Input, Job, Reply
+from engine.snapshots import Changes, Key
+from engine.store import SavedVersion, Store
+from engine.tasks import TaskGroup
+from engine.threads import Threads
+from engine.unpacked import Unpacked, require_handler, unpack_model, whole_store
+from engine.version import Version, worker_plan
+from engine.workers.environment import worker_environment
+from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
+from engine.workers.memory import resident_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from engine.home import Home
+    from engine.settings import Settings, StartModel
+    from engine.snapshots import ArchiveSummary, Progress, VersionSnapshot
+    from engine.workers.launcher import Launcher
+    from engine.workers.worker import Worker
+
+log = logging.getLogger(__name__)
+
+# TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
+PROCESSING = "Processing worker updates..."
+FIRST_WORKER_ID = 9000
+SAMPLE_SECONDS = 2.0
+# How long requests in flight may take when Marina stops, in seconds.
+STOP_GRACE = 5.0
+
+
+class Engine:
+    """Models, versions and workers of one home."""
+
+    def __init__(self, settings: Settings, home: Home, launcher: Launcher | None = None) -> None:
+        """Nothing happens before `start`. `launcher` replaces the way worker processes are started."""
+        self.settings = settings
+        self.home = home.with_model_store(settings.model_store)
+        self._launcher = launcher or SpawnLauncher()
+        self._registry = Registry()
+        self._feed = Feed()
+        self._versions: dict[Key, Version] = {}
+        self._writing = asyncio.Lock()
+        self._threads = Threads("marina-disk", 4)
+        self._tasks = TaskGroup()
+        self._worker_ids = itertools.count(FIRST_WORKER_ID)
+        self._scratch = Scratch(self.home.unpacked)
+        self._store = Store(self.home.database) if settings.restore else None
+        self._environment = worker_environment(
+            os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
+        )
+
+    # Start and stop
+
+    async def start(self) -> None:
+        """Open the record, bring back its models, then register those that the settings name.
+
+        A model that cannot be brought back is named in the log and stays in the record. Raises StoreError when the
+        record is in use or unreadable, OSError when the home cannot be made.
+        """
+        await self._threads.run(self.home.create)
+        saved = await self._store.open() if self._store else []
+        await self._threads.run(self._scratch.open)
+        for version in saved:
+            await self._restore(version)
+        for model in await self._start_models():
+            await self._load_at_start(model)
+        self._tasks.start(self._sample_memory(), "memory of workers")
+
+    async def stop(self) -> None:
+        """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""
+        await self._tasks.aclose()
+        await asyncio.gather(*(version.pool.close(STOP_GRACE) for version in self._versions.values()))
+        self._versions.clear()
+        if self._store:
+            await self._store.close()
+        await self._threads.run(self._scratch.close)
+        self._threads.close()
+
+    # Operations
+
+    async def register(self, registration: Registration, progress: Callable[[Progress], None] | None = None) -> str:
+        """Register a version and return TorchServe's status text.
+
+        Without workers to start, and with `synchronous`, the text tells the outcome; otherwise it is PROCESSING. Raises
+        BadRequestError, ArchiveNotFoundError, InvalidArchiveError, ConflictError, StoreError, and with `synchronous`
+        WorkerStartError. Whatever is raised, nothing of the registration remains.
+        """
+        registration.check()
+        return await self._register(registration, progress, loaded_at_startup=False)
+
+    async def scale(
+        self,
+        name: str,
+        version: str | None,
+        *,
+        min_workers: int,
+        max_workers: int | None = None,
+        synchronous: bool = False,
+        timeout: int = -1,
+    ) -> str:
+        """Set how many workers a version should have; the default version when none is named.
+
+        `timeout` is how many seconds workers on their way out may take for their requests: 0 none, -1 no limit (the API
+        document). Raises BadRequestError, NotFoundError, StoreError, and with `synchronous` WorkerStartError.
+        """
+        target = _target(min_workers, max_workers)
+        require_range("timeout", timeout, -1, 10**9)
+        async with self._writing:
+            spec = self._registry.find(name, version)
+            if self._store:
+                await self._store.set_target(spec.key, target)
+            running = self._versions[spec.key]
+            coming = running.pool.set_target(target, _seconds(timeout))
+        self._feed.touch(spec.key)
+        if not synchronous:
+            return PROCESSING
+        try:
+            await running.pool.settled(coming)
+        except WorkerStartError as error:
+            raise _failed_to_start(spec.key, error) from error
+        of_version = "" if version is None else f", version: {version}"
+        return f"Workers scaled to {len(running.pool.workers)} for model: {name}{of_version}"
+
+    async def set_default(self, name: str, version: str) -> str:
+        """Make `version` the one that answers for the bare name. Raises NotFoundError, StoreError."""
+        async with self._writing:
+            previous = self._registry.set_default(name, version)
+            try:
+                if self._store:
+                    await self._store.set_default(Key(name, version))
+            except BaseException:
+                self._registry.set_default(name, previous)
+                raise
+        for spec in self._registry.versions(name):
+            self._feed.touch(spec.key)
+        return f'Default version successfully updated for model "{name}" to "{version}"'
+
+    async def unregister(self, name: str, version: str | None = None, *, timeout: int = -1) -> str:
+        """Remove a version, the default one when none is named, and stop its workers; the archive stays in the store.
+
+        `timeout` as for `scale`. Returns once its workers are gone. Raises NotFoundError, DefaultVersionError or
+        StoreError.
+        """
+        require_range("timeout", timeout, -1, 10**9)
+        async with self._writing:
+            spec = self._registry.require_removable(name, version)
+            if self._store:
+                await self._store.remove(spec.key)
+            leaving = self._forget(spec.key)
+        await self._close(leaving, _seconds(timeout))
+        return f'Model "{name}" unregistered'
+
+    def retry(self, name: str, version: str, worker_id: str) -> None:
+        """Start a failed worker again now. Raises NotFoundError for the version."""
+        self._versions[self._registry.find(name, version).key].pool.retry(worker_id)
+
+    # Archives
+
+    async def add_to_store(self, path: Path, progress: Callable[[Progress], None]) -> str:
+        """Copy an archive into the model store and return its file name there; cancelling leaves nothing behind.
+
+        Raises InvalidArchiveError or OSError.
+        """
+        return await self._threads.run_cancellable(
+            lambda report, cancel: copy_into_store(path, self.home.model_store, report, cancel), progress
+        )
+
+    async def inspect(self, file_name: str) -> ArchiveSummary:
+        """Return what an archive in the model store says about itself, without running anything in it.
+
+        Raises ArchiveNotFoundError or InvalidArchiveError.
+        """
+        path = await self._threads.run(locate, file_name, self.home.model_store)
+        return await self._threads.run(inspect, path)
+
+    # Reading
+
+    def describe(self, name: str, version: str | None = None) -> list[VersionSnapshot]:
+        """Return the default version, the one named, or with "all" every version. Raises NotFoundError."""
+        specs = self._registry.versions(name) if version == "all" else [self._registry.find(name, version)]
+        return [self._snapshot(spec.key) for spec in specs]
+
+    def list_models(self) -> list[tuple[str, str]]:
+        """Return name and url of every model's default version, sorted by name."""
+        return [(name, self._registry.find(name).url) for name in self._registry.names()]
+
+    def changes(self, since: int) -> Changes:
+        """Return the newest snapshot of whatever changed after the revision `since`; 0 asks for everything."""
+        for key, version in self._versions.items():
+            if version.was_active():
+                self._feed.touch(key)
+        news = self._feed.since(since)
+        changed = tuple(self._snapshot(key) for key in news.changed)
+        return Changes(news.revision, changed, news.removed, news.complete)
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` on the loop after every change but the coming and going of requests; returns what ends it."""
+        return self._feed.subscribe(wake)
+
+    def is_healthy(self) -> bool:
+        """Whether every default version has the workers it should (TorchServe: one that is being retried counts)."""
+        for name in self._registry.names():
+            pool = self._versions[self._registry.find(name).key].pool
+            if pool.hopeful < pool.target.min_workers:
+                return False
+        return True
+
+    # Serving
+
+    def predict(
+        self, name: str, version: str | None, request_id: str, headers: dict[str, str], inputs: Sequence[Input]
+    ) -> asyncio.Future[Reply]:
+        """Queue a request and return the future of its answer; cancel the future when the caller has gone.
+
+        Raises NotFoundError and UnavailableError at once; the future raises PredictionError.
+        """
+        queue = self._versions[self._registry.find(name, version).key].queue
+        if queue.expected == 0 or queue.full:
+            raise UnavailableError(_no_worker(name, version))
+        job = Job(request_id, headers, inputs)
+        queue.submit(job)
+        return job.future
+
+    # Behind the operations
+
+    async def _register(
+        self, registration: Registration, progress: Callable[[Progress], None] | None, *, loaded_at_startup: bool
+    ) -> str:
+        unpacked = await self._unpack(registration.url, progress)
+        try:
+            manifest, config = unpacked.manifest, unpacked.config
+            spec = specify(registration, unpacked, self.settings, loaded_at_startup=loaded_at_startup)
+            target = first_target(registration, config, self.settings, name_version(registration, manifest))
+            # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
+            if not (registration.synchronous and target.min_workers):
+                await self._threads.run(require_handler, spec, unpacked.folder)
+            coming = await self._admit(SavedVersion(spec, target, is_default=False), unpacked)
+        except BaseException:
+            await self._threads.run(self._scratch.remove, unpacked.scratch)
+            raise
+        return await self._status_of(registration, spec, target, coming)
+
+    async def _unpack(self, url: str, progress: Callable[[Progress], None] | None) -> Unpacked:
+        """Find an archive in the model store and unpack it; on failure nothing is left."""
+        path = await self._threads.run(locate, url, self.home.model_store)
+        scratch = self._scratch.new_folder()
+        try:
+            return await self._threads.run_cancellable(
+                lambda report, cancel: unpack_model(path, scratch, report, cancel), progress
+            )
+        except BaseException:
+            await self._threads.run(self._scratch.remove, scratch)
+            raise
+
+    async def _status_of(
+        self, registration: Registration, spec: VersionSpec, target: Target, coming: list[Worker]
+    ) -> str:
+        text = f'Model "{spec.name}" Version: {spec.version} registered with {target.min_workers} initial workers'
+        if target.min_workers == 0:
+            return f"{text}. Use scale workers API to add workers for the model."
+        if not registration.synchronous:
+            return PROCESSING
+        version = self._versions[spec.key]
+        try:
+            await version.pool.settled(coming)
+        except WorkerStartError as error:
+            await self._withdraw(version)
+            raise _failed_to_start(spec.key, error) from error
+        return text
+
+    async def _admit(self, saved: SavedVersion, unpacked: Unpacked) -> list[Worker]:
+        """Record a version, then let it serve; returns the workers that are to come up."""
+        spec = saved.spec
+        async with self._writing:
+            self._registry.require_free(spec.key)
+            if self._store:
+                is_first = spec.name not in self._registry.names()
+                await self._store.add(SavedVersion(spec, saved.target, is_first or saved.is_default))
+            self._registry.add(spec)
+            return self._serve(spec, saved.target, unpacked)
+
+    def _serve(self, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
+        launch = LaunchSpec(worker_python(), unpacked.folder, self._environment)
+        plan = worker_plan(spec, unpacked.folder, launch, self.settings)
+        version = Version(spec, unpacked.scratch, plan, self._launcher, self._worker_ids, self._version_changed)
+        self._versions[spec.key] = version
+        coming = version.pool.set_target(target)
+        self._feed.touch(spec.key)
+        return coming
+
+    async def _withdraw(self, version: Version) -> None:
+        """Take back a registration whose workers did not come up, unless somebody else has done so meanwhile."""
+        key = version.spec.key
+        async with self._writing:
+            if self._versions.get(key) is not version:
+                return
+            if self._store:
+                await self._store.remove(key)
+            self._forget(key)
+        await self._close(version, 0)
+
+    def _forget(self, key: Key) -> Version:
+        self._registry.remove(key)
+        self._feed.remove(key)
+        return self._versions.pop(key)
+
+    async def _close(self, version: Version, drain_timeout: float | None) -> None:
+        await version.pool.close(drain_timeout)
+        await self._threads.run(self._scratch.remove, version.scratch)
+
+    def _version_changed(self, version: Version) -> None:
+        if self._versions.get(version.spec.key) is version:
+            self._feed.touch(version.spec.key)
+
+    def _snapshot(self, key: Key) -> VersionSnapshot:
+        return self._versions[key].snapshot(is_default=self._registry.default_of(key.name) == key.version)
+
+    async def _restore(self, saved: SavedVersion) -> None:
+        spec = saved.spec
+        try:
+            unpacked = await self._unpack(spec.archive, None)
+        except (MarinaError, OSError) as error:
+            log.error("%s %s was not brought back: %s", spec.name, spec.version, error)
+            return
+        self._registry.add(spec)
+        if saved.is_default:
+            self._registry.set_default(*spec.key)
+        self._serve(spec, saved.target, unpacked)
+
+    async def _start_models(self) -> list[StartModel]:
+        if not any(model.file == "ALL" for model in self.settings.load_models):
+            return list(self.settings.load_models)
+        return await self._threads.run(whole_store, self.home.model_store)
+
+    async def _load_at_start(self, model: StartModel) -> None:
+        workers = self.settings.default_workers_per_model or os.cpu_count() or 1
+        registration = Registration(url=model.file, model_name=model.name, initial_workers=workers)
+        try:
+            await self._register(registration, None, loaded_at_startup=True)
+        except ConflictError:
+            log.info("%s is registered already.", model)
+        except (MarinaError, OSError) as error:
+            log.error("%s was not loaded: %s", model, error)
+
+    async def _sample_memory(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            workers = [(key, w) for key, v in self._versions.items() for w in v.pool.workers.values()]
+            pids = {pid for _, worker in workers if (pid := worker.life.facts.pid)}
+            sizes = await self._threads.run(resident_memory, pids) if pids else {}
+            for key, worker in workers:
+                size = sizes.get(worker.life.facts.pid or 0, 0)
+                if size != worker.memory and key in self._versions:
+                    worker.memory = size
+                    self._feed.touch(key)
+
+
+def _target(min_workers: int, max_workers: int | None) -> Target:
+    target = Target(min_workers, min_workers if max_workers is None else max_workers)
+    require_range("min_worker", target.min_workers, 0, MAX_WORKERS)
+    require_range("max_worker", target.max_workers, 0, MAX_WORKERS)
+    if target.max_workers < target.min_workers:
+        raise BadRequestError("max_worker cannot be less than min_worker.")
+    return target
+
+
+def _seconds(timeout: int) -> float | None:
+    """Return the API's timeout as a limit in seconds, None for -1 (no limit)."""
+    return None if timeout < 0 else timeout
+
+
+def _failed_to_start(key: Key, error: WorkerStartError) -> WorkerStartError:
+    text = f"Failed to start workers for model {key.name} version: {key.version}"
+    return WorkerStartError(text, cause=error.cause, out_of_memory=error.out_of_memory)
+
+
+def _no_worker(name: str, version: str | None) -> str:
+    """Return TorchServe's text for both a missing worker and a full queue, its stray quote included."""
+    of_version = "" if version is None else f' Version {version}"'
+    return (
+        f'Model "{name}"{of_version} has no worker to serve inference request. Please use scale workers API to add '
+        "workers. If this is a sequence inference, please check if it is closed, or expired; or exceeds "
+        "maxSequenceJobQueueSize"
+    )

@@ -1,0 +1,71 @@
+"""Where Marina keeps its things on this machine. Pure but for `Home.create`, which belongs in a thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Marina's folders, and the file of the database.
+
+    `model_store` holds archives, `unpacked` what can be unpacked again, `logs` the log files, `runtime` the sockets and
+    whatever else ends with the process.
+    """
+
+    model_store: Path
+    unpacked: Path
+    logs: Path
+    database: Path
+    runtime: Path
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> Home:
+        """Return the folders of this user: all below MARINA_HOME when it is set, else where the system keeps such."""
+        if environ.get("MARINA_HOME"):
+            root = Path(environ["MARINA_HOME"]).absolute()
+            data, cache, state, runtime = root, root, root, root / "runtime"
+        else:
+            system = PlatformDirs("marina", appauthor=False)
+            data, cache, state = system.user_data_path, system.user_cache_path, system.user_state_path
+            # platformdirs would fall back to /tmp, where anybody may plant the name.
+            session = environ.get("XDG_RUNTIME_DIR")
+            runtime = Path(session) / "marina" if session else cache / "runtime"
+        return cls(data / "model_store", cache / "unpacked", state / "logs", data / "marina.sqlite", runtime)
+
+    def with_model_store(self, path: Path | None) -> Home:
+        """Return a home whose archives lie in `path`; None leaves it as it is."""
+        return dataclasses.replace(self, model_store=path) if path else self
+
+    def create(self) -> None:
+        """Make the folders that are missing, for this user alone (mode 0700). Blocking: run it in a thread.
+
+        Raises:
+            OSError: a folder cannot be made, or somebody else planted the runtime folder.
+
+        """
+        for folder in (self.model_store, self.unpacked, self.logs, self.runtime):
+            folder.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            folder.mkdir(mode=_PRIVATE, exist_ok=True)
+        self.database.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        _claim(self.runtime)
+
+
+def _claim(folder: Path) -> None:
+    """Refuse a folder of another user, or a link: sockets in it would not be ours alone."""
+    if sys.platform == "win32":
+        return
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else. Remove it, or set MARINA_HOME to another folder.")
+    folder.chmod(_PRIVATE)

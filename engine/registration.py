@@ -1,0 +1,135 @@
+"""From a registration to a version: parameters checked, defaults filled in. Pure.
+
+Who wins, per value: the call, then the archive's model-config.yaml, then the setting `models`, then the default; for
+the number of workers the model-config wins over the call (TorchServe).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.errors import BadRequestError, InvalidArchiveError
+from engine.registry.records import Target, VersionSpec
+from engine.snapshots import Key
+
+if TYPE_CHECKING:
+    from engine.archives.manifest import Manifest
+    from engine.archives.model_config import ModelConfig
+    from engine.settings import Settings
+    from engine.unpacked import Unpacked
+
+RUNTIMES = ("python", "python3", "LSP")
+MAX_WORKERS = 1000
+DEFAULT_BATCH_DELAY = 100
+MAX_INT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a caller may say about a model; None leaves it to the archive and the settings.
+
+    `max_batch_delay` is milliseconds, the timeouts seconds. `synchronous` waits until the workers are ready.
+    """
+
+    url: str
+    model_name: str | None = None
+    handler: str | None = None
+    runtime: str | None = None
+    batch_size: int | None = None
+    max_batch_delay: int | None = None
+    initial_workers: int | None = None
+    synchronous: bool = False
+    response_timeout: int | None = None
+    startup_timeout: int | None = None
+
+    def check(self) -> None:
+        """Raise BadRequestError naming the first parameter that is out of range."""
+        if self.runtime is not None and self.runtime.lower() not in [runtime.lower() for runtime in RUNTIMES]:
+            raise BadRequestError(f"Invalid RuntimeType value: {self.runtime}")
+        require_range("batch_size", self.batch_size, 1, 65536)
+        require_range("max_batch_delay", self.max_batch_delay, 0, 3_600_000)
+        require_range("initial_workers", self.initial_workers, 0, MAX_WORKERS)
+        require_range("response_timeout", self.response_timeout, 1, MAX_INT)
+        require_range("startup_timeout", self.startup_timeout, 1, MAX_INT)
+
+
+def require_range(name: str, value: int | None, low: int, high: int) -> None:
+    """Raise BadRequestError when `value` is given and lies outside `low` to `high`."""
+    if value is not None and not low <= value <= high:
+        raise BadRequestError(f"{name} must be a number from {low} to {high}, not {value}.")
+
+
+def name_version(registration: Registration, manifest: Manifest) -> Key:
+    """Return the identity that the version will have; raises InvalidArchiveError when nobody gives a name."""
+    name = registration.model_name or manifest.model_name
+    if not name:
+        raise InvalidArchiveError(
+            "Model name is not defined." if manifest.raw else f"Model name is not defined. {_no_manifest(registration)}"
+        )
+    return Key(name, manifest.version)
+
+
+def specify(
+    registration: Registration, unpacked: Unpacked, settings: Settings, *, loaded_at_startup: bool
+) -> VersionSpec:
+    """Return all that is decided now about the version; raises InvalidArchiveError for want of a name or handler."""
+    manifest, config = unpacked.manifest, unpacked.config
+    key = name_version(registration, manifest)
+    given = settings.model_defaults(*key)
+    handler = registration.handler or manifest.handler or settings.default_service_handler
+    if not handler:
+        raise InvalidArchiveError(
+            f"{unpacked.archive} names no handler. Give one with the parameter handler, or set default_service_handler."
+        )
+    return VersionSpec(
+        name=key.name,
+        version=key.version,
+        url=registration.url,
+        archive=unpacked.archive,
+        size=unpacked.size,
+        handler=handler,
+        runtime=registration.runtime or given.runtime or manifest.runtime,
+        batch_size=_first(registration.batch_size, config.batch_size, given.batch_size, 1),
+        max_batch_delay=_first(
+            registration.max_batch_delay, config.max_batch_delay_ms, given.max_batch_delay, DEFAULT_BATCH_DELAY
+        ),
+        response_timeout=_first(
+            registration.response_timeout,
+            config.response_timeout,
+            given.response_timeout,
+            settings.default_response_timeout,
+        ),
+        startup_timeout=_first(
+            registration.startup_timeout,
+            config.startup_timeout,
+            given.startup_timeout,
+            settings.default_startup_timeout,
+        ),
+        max_retry_timeout=config.max_retry_timeout,
+        client_timeout=config.client_timeout_ms,
+        queue_capacity=_first(config.job_queue_size, settings.job_queue_size),
+        device_type="cpu",
+        config_file=manifest.config_file,
+        model_config=config.raw,
+        loaded_at_startup=loaded_at_startup,
+    )
+
+
+def first_target(registration: Registration, config: ModelConfig, settings: Settings, key: Key) -> Target:
+    """Return how many workers the version begins with."""
+    if config.min_workers:
+        return Target(config.min_workers, config.max_workers or config.min_workers)
+    given = settings.model_defaults(*key)
+    if registration.initial_workers is None and given.min_workers:
+        return Target(given.min_workers, given.max_workers or given.min_workers)
+    workers = _first(registration.initial_workers, settings.default_workers_per_model)
+    return Target(workers, workers)
+
+
+def _no_manifest(registration: Registration) -> str:
+    return f"{registration.url} has no MAR-INF/MANIFEST.json; give the parameter model_name, or pack it again."
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)

@@ -1,0 +1,1 @@
+"""What handlers call to do their work."""

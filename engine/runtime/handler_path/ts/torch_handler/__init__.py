@@ -1,0 +1,1 @@
+"""Handlers that archives name or derive from. Imports torch."""

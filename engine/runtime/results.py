@@ -1,0 +1,123 @@
+"""From what a handler returned or raised to what the engine is told. Pure."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ts.utils.util import PredictionException
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ts.context import RequestProcessor
+
+OK = 200
+TOO_LARGE = 413
+OUT_OF_MEMORY = 507
+LAST_STATUS = 999
+_OUR_MODULES = (__package__ or "marina_runtime", "importlib")
+
+
+class Failure(NamedTuple):
+    """What every request of a batch is told: an HTTP status and a message."""
+
+    code: int
+    message: str
+
+
+class HandlerOutputError(Exception):
+    """The handler returned something that cannot be sent."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        super().__init__(f"{failure.message}: {detail}")
+        self.failure = failure
+
+
+def encode_values(values: Any, count: int, limit: int) -> list[bytes | bytearray]:
+    """Return the bytes of each of `count` answers; raises HandlerOutputError for anything TorchServe refuses.
+
+    `limit` is in bytes for the answers of one batch together, since they travel as one (TorchServe: max_response_size).
+    """
+    if not isinstance(values, list):
+        kind = type(values).__name__
+        raise HandlerOutputError(Failure(503, "Invalid model predict output"), f"a list is needed, this is a {kind}")
+    if len(values) != count:
+        failure = Failure(503, "number of batch response mismatched")
+        raise HandlerOutputError(failure, f"{count} requests but {len(values)} answers")
+    pieces = [encode_value(value) for value in values]
+    size = sum(map(len, pieces))
+    if size > limit:
+        message = f"The response of {size} bytes is over max_response_size, {limit} bytes"
+        raise HandlerOutputError(Failure(500, message), "raise the setting, or answer less at a time")
+    return pieces
+
+
+def encode_value(value: Any) -> bytes | bytearray:
+    """Return one answer as bytes: text in UTF-8, a tensor as a torch archive, other values as indented JSON."""
+    if isinstance(value, (bytes, bytearray)):
+        return value
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        buffer = io.BytesIO()
+        torch.save(value, buffer)
+        return buffer.getvalue()
+    try:
+        return (value if isinstance(value, str) else json.dumps(value, indent=2)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise HandlerOutputError(Failure(503, "Unsupported model output data type."), str(error)) from None
+
+
+def describe_results(pieces: list[bytes | bytearray], processors: list[RequestProcessor]) -> list[list[Any]]:
+    """Return [length, status, phrase, headers] for each answer; raises ValueError or TypeError for a status like ""."""
+    return [
+        [
+            len(piece),
+            int(processor.get_response_status_code()),
+            str(processor.get_response_status_phrase() or ""),
+            {str(name): str(value) for name, value in processor.get_response_headers().items()},
+        ]
+        for piece, processor in zip(pieces, processors)
+    ]
+
+
+def prediction_failure(error: Exception) -> Failure:
+    """Return what a batch is told when the handler's call ended with `error` (TorchServe's codes and words)."""
+    if isinstance(error, HandlerOutputError):
+        return error.failure
+    if isinstance(error, PredictionException):
+        return Failure(
+            OUT_OF_MEMORY if error.error_code == TOO_LARGE else _status(error.error_code), str(error.message)
+        )
+    if isinstance(error, MemoryError) or "CUDA" in str(error):
+        return Failure(OUT_OF_MEMORY, "Out of resources")
+    return Failure(503, "Prediction failed")
+
+
+def load_failure(error: Exception) -> Failure:
+    """Return the code (507 out of memory, else 500) and the one-line cause of a failed load."""
+    out_of_memory = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "CUDA" in str(error))
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    message = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+    return Failure(OUT_OF_MEMORY if out_of_memory else 500, message)
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback of `error` as text, beginning in the user's code: our own frames at its top are left out."""
+    trace = error.__traceback__
+    while trace is not None and _is_ours(trace):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    module = str(trace.tb_frame.f_globals.get("__name__", ""))
+    return any(module == ours or module.startswith(f"{ours}.") for ours in _OUR_MODULES)
+
+
+def _status(code: Any) -> int:
+    """Return a status that can be sent; TorchServe never answers when the code is none."""
+    return code if isinstance(code, int) and OK <= code <= LAST_STATUS else 500

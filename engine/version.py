@@ -1,0 +1,119 @@
+"""A registered version at work: its worker pool and its job queue, made from its record. On the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.serving.queue import JobQueue
+from engine.snapshots import VersionSnapshot, VersionState, WorkerState
+from engine.workers.lifecycle import Limits
+from engine.workers.pool import Pool
+from engine.workers.worker import WorkerPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from engine.registry.records import VersionSpec
+    from engine.settings import Settings
+    from engine.workers.launcher import Launcher, LaunchSpec
+
+# TorchServe's version, which handlers and clients may ask for.
+SERVER_VERSION = "0.12.0"
+
+
+class Version:
+    """What serves one version. `scratch` is the folder to remove when it goes."""
+
+    def __init__(
+        self,
+        spec: VersionSpec,
+        scratch: Path,
+        plan: WorkerPlan,
+        launcher: Launcher,
+        ids: Iterator[int],
+        on_change: Callable[[Version], None],
+    ) -> None:
+        """`on_change` is called after every event of a worker."""
+        self.spec = spec
+        self.scratch = scratch
+        self.queue = JobQueue(spec.batch_size, spec.max_batch_delay / 1000, spec.queue_capacity)
+        self.pool = Pool(plan, launcher, self.queue, ids, self._workers_changed)
+        self._on_change = on_change
+        self._seen = (0, 0, 0)
+
+    def was_active(self) -> bool:
+        """Whether requests came or went since this was last asked; the hot path leaves only counters behind."""
+        queue = self.queue
+        activity = (queue.accepted, queue.answered, queue.failed)
+        active, self._seen = activity != self._seen, activity
+        return active
+
+    def snapshot(self, *, is_default: bool) -> VersionSnapshot:
+        """Return the version as it is now."""
+        spec, target = self.spec, self.pool.target
+        workers = tuple(worker.snapshot() for worker in self.pool.workers.values())
+        return VersionSnapshot(
+            key=spec.key,
+            is_default=is_default,
+            state=_state([worker.state for worker in workers], busy=self.queue.in_flight > 0),
+            url=spec.url,
+            size=spec.size,
+            handler=spec.handler,
+            runtime=spec.runtime,
+            min_workers=target.min_workers,
+            max_workers=target.max_workers,
+            batch_size=spec.batch_size,
+            max_batch_delay=spec.max_batch_delay,
+            response_timeout=spec.response_timeout,
+            startup_timeout=spec.startup_timeout,
+            max_retry_timeout=spec.max_retry_timeout,
+            client_timeout=spec.client_timeout,
+            device_type=spec.device_type,
+            loaded_at_startup=spec.loaded_at_startup,
+            workers=workers,
+            queue=self.queue.snapshot(),
+        )
+
+    def _workers_changed(self) -> None:
+        self.queue.expect(self.pool.hopeful)
+        self._on_change(self)
+
+
+def worker_plan(spec: VersionSpec, folder: Path, launch: LaunchSpec, settings: Settings) -> WorkerPlan:
+    """Return how the workers of `spec` are made; `engine.runtime.frames` lists what LOAD holds."""
+    load = {
+        "model_name": spec.name,
+        "model_dir": str(folder),
+        "handler": spec.handler,
+        "batch_size": spec.batch_size,
+        "gpu_id": None,
+        "envelope": settings.service_envelope,
+        "limit_max_image_pixels": settings.limit_max_image_pixels,
+        "decode_input": settings.decode_input_request,
+        "model_config": spec.model_config,
+        "config_file": spec.config_file,
+        "server_version": SERVER_VERSION,
+        "max_response_size": settings.max_response_size,
+    }
+    return WorkerPlan(
+        name=f"{spec.name} {spec.version}",
+        launch=launch,
+        load=load,
+        limits=Limits(spec.startup_timeout, spec.max_retry_timeout),
+        response_timeout=spec.response_timeout,
+        max_response_size=settings.max_response_size,
+    )
+
+
+def _state(workers: list[WorkerState], *, busy: bool) -> VersionState:
+    """Return the worst interesting state of the workers, as the window words it."""
+    if any(state in (WorkerState.FAILED, WorkerState.BACKING_OFF) for state in workers):
+        return VersionState.FAILED
+    if any(state in (WorkerState.STARTING, WorkerState.LOADING) for state in workers):
+        return VersionState.LOADING
+    if any(state is WorkerState.DRAINING for state in workers):
+        return VersionState.DRAINING
+    if not workers:
+        return VersionState.IDLE
+    return VersionState.BUSY if busy else VersionState.READY

@@ -1,0 +1,32 @@
+"""The environment variables of worker processes. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Mapping
+
+# What belongs to the window or could swap libraries under a worker; the rest is inherited, as TorchServe does.
+WITHHELD = ("QT_", "QML", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "_PYI_", "MARINA_")
+
+
+def worker_environment(
+    environ: Mapping[str, str], hidden: re.Pattern[str] | None, *, decode_input: bool
+) -> dict[str, str]:
+    """Return what a worker sees of `environ`: all but what Marina withholds and what `hidden` matches whole.
+
+    TorchServe: `blacklist_env_vars` hides, and handlers may read TS_DECODE_INPUT_REQUEST and the two TS_IPEX switches.
+    """
+    seen = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(WITHHELD) and not (hidden and hidden.fullmatch(name))
+    }
+    return {
+        **seen,
+        "TS_DECODE_INPUT_REQUEST": str(decode_input).lower(),
+        "TS_IPEX_ENABLE": "false",
+        "TS_IPEX_GPU_ENABLE": "false",
+    }
