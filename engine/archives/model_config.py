@@ -1,0 +1,243 @@
+"""A model's own configuration, the YAML file that the manifest's `configFile` names. Pure.
+
+Key names and rules are TorchServe's: a value of the wrong type is passed over with a warning, keys nobody knows stay in
+`raw` for the handler, and a file that cannot be read leaves the model without configuration.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+MAX_SIZE = 256 * 1024
+_MAX_NODES = 100_000
+_DEVICE_TYPES = ("cpu", "gpu")
+_PARALLEL_TYPES = ("pp", "tp", "pptp", "custom")
+
+
+@dataclass(frozen=True, slots=True)
+class Torchrun:
+    """How `torchrun` starts the ranks of one worker."""
+
+    nnodes: int = 1
+    nproc_per_node: int = 1
+    rdzv_backend: str = "c10d"
+    rdzv_endpoint: str = ""
+    rdzv_conf: str = ""
+    monitor_interval: int = 5
+    node_rank: int = 0
+    omp_number_threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What the file says; None where it says nothing and another source decides. Timeouts named `_ms` are ms, else s.
+
+    `error` is why the file cannot be read: TorchServe then goes on without it and the worker fails to load. `warnings`
+    name the keys that were passed over.
+    """
+
+    min_workers: int | None = None
+    max_workers: int | None = None
+    batch_size: int | None = None
+    max_batch_delay_ms: int | None = None
+    response_timeout: int | None = None
+    startup_timeout: int | None = None
+    device_type: str | None = None
+    device_ids: tuple[int, ...] = ()
+    parallel_type: str | None = None
+    parallel_level: int = 0
+    torchrun: Torchrun | None = None
+    max_retry_timeout: int = 300
+    client_timeout_ms: int = 0
+    job_queue_size: int | None = None
+    use_job_ticket: bool = False
+    sequence_batching: bool = False
+    sequence_max_idle_ms: int = 0
+    sequence_timeout_ms: int = 0
+    max_sequence_job_queue_size: int = 1
+    max_num_sequence: int = 1
+    continuous_batching: bool = False
+    async_communication: bool = False
+    use_venv: bool = False
+    raw: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+
+def parse(text: str | bytes) -> ModelConfig:
+    """Return the configuration; an empty file says nothing. Never raises: see `ModelConfig.error`."""
+    if len(text) > MAX_SIZE:
+        return ModelConfig(error=f"the file is larger than {MAX_SIZE} bytes")
+    try:
+        raw = _load(text)
+    except RecursionError:
+        return ModelConfig(error="the file is nested too deeply")
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        return ModelConfig(error=" ".join(str(error).split()))
+    if not isinstance(raw, dict):
+        return ModelConfig(error="the file is no mapping of keys to values")
+    return _config(raw)
+
+
+def _load(text: str | bytes) -> Any:
+    """Construct plain values alone, after the node graph has been looked through."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return {}
+        _expanded_size(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _expanded_size(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Return how many nodes there are when each alias is written out; `sizes` remembers, 0 while still counting.
+
+    Raises:
+        ValueError: too many of them (billion laughs), a loop, or a key that comes twice.
+
+    """
+    if id(node) in sizes:
+        if not sizes[id(node)]:
+            raise ValueError("an alias leads back to itself")
+        return sizes[id(node)]
+    sizes[id(node)] = 0
+    size = 1 + sum(_expanded_size(child, sizes) for child in _children(node))
+    if size > _MAX_NODES:
+        raise ValueError("its aliases expand to too many values")
+    sizes[id(node)] = size
+    return size
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        if keys and max(keys.values()) > 1:
+            raise ValueError(f"the key {keys.most_common(1)[0][0][1]!r} comes twice")
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+class _Reader:
+    """Typed look-ups in one mapping, with a warning for each value that is passed over."""
+
+    def __init__(self, values: Mapping[Any, Any]) -> None:
+        self._values = values
+        self.warnings: list[str] = []
+
+    def get(self, key: str, kind: type[T], default: T) -> T:
+        """Return the value if it has exactly that type: `true` is no number."""
+        value = self.find(key, kind)
+        return default if value is None else value
+
+    def find(self, key: str, kind: type[T]) -> T | None:
+        """Return the value if it is there and has exactly that type."""
+        value = self._values.get(key)
+        if value is None or type(value) is kind:
+            return value
+        self.ignore(key, f"{value!r} is no {kind.__name__}")
+        return None
+
+    def number(self, key: str, least: int) -> int | None:
+        """Return a whole number that is at least `least`; a smaller one counts as not given."""
+        value = self.find(key, int)
+        if value is not None and value < least:
+            self.ignore(key, f"{value} is less than {least}")
+            return None
+        return value
+
+    def one_of(self, key: str, allowed: tuple[str, ...]) -> str | None:
+        """Return one of the allowed words, in any case."""
+        value = self.find(key, str)
+        if value is not None and value.lower() not in allowed:
+            self.ignore(key, f"{value!r} is none of {', '.join(allowed)}")
+            return None
+        return value.lower() if value else None
+
+    def ignore(self, key: str, reason: str) -> None:
+        """Note that a key has no effect."""
+        self.warnings.append(f"{key} is ignored: {reason}")
+
+
+def _config(raw: dict[str, Any]) -> ModelConfig:
+    reader = _Reader(raw)
+    low, high = _workers(reader)
+    torchrun = _torchrun(reader)
+    parallel_type = reader.one_of("parallelType", _PARALLEL_TYPES)
+    level = reader.number("parallelLevel", 0) or 0
+    batch_size = reader.find("batchSize", int)
+    return ModelConfig(
+        min_workers=low,
+        max_workers=high,
+        batch_size=None if batch_size is None else max(1, batch_size),
+        max_batch_delay_ms=reader.number("maxBatchDelay", 0) or None,
+        response_timeout=reader.number("responseTimeout", 1),
+        startup_timeout=reader.number("startupTimeout", 1),
+        device_type=reader.one_of("deviceType", _DEVICE_TYPES),
+        device_ids=_device_ids(reader),
+        parallel_type=parallel_type,
+        parallel_level=torchrun.nproc_per_node if torchrun else level if parallel_type else 0,
+        torchrun=torchrun,
+        max_retry_timeout=max(0, reader.get("maxRetryTimeoutInSec", int, 300)),
+        client_timeout_ms=reader.number("clientTimeoutInMills", 0) or 0,
+        job_queue_size=reader.number("jobQueueSize", 0) or None,
+        use_job_ticket=reader.get("useJobTicket", bool, default=False),
+        sequence_batching=reader.get("sequenceBatching", bool, default=False),
+        sequence_max_idle_ms=reader.number("sequenceMaxIdleMSec", 0) or 0,
+        sequence_timeout_ms=reader.number("sequenceTimeoutMSec", 0) or 0,
+        max_sequence_job_queue_size=max(1, reader.get("maxSequenceJobQueueSize", int, 1)),
+        max_num_sequence=max(1, reader.get("maxNumSequence", int, 1)),
+        continuous_batching=reader.get("continuousBatching", bool, default=False),
+        async_communication=reader.get("asyncCommunication", bool, default=False),
+        use_venv=reader.get("useVenv", bool, default=False),
+        raw=raw,
+        warnings=tuple(reader.warnings),
+    )
+
+
+def _workers(reader: _Reader) -> tuple[int | None, int | None]:
+    """TorchServe: at least one worker at the least; a maximum below that voids both."""
+    low = reader.find("minWorkers", int)
+    high = reader.number("maxWorkers", 0) or None
+    least = None if low is None else max(1, low)
+    if high is not None and high < (least or 1):
+        reader.ignore("maxWorkers", f"{high} is less than minWorkers, which is ignored too")
+        return None, None
+    return least, high
+
+
+def _device_ids(reader: _Reader) -> tuple[int, ...]:
+    """TorchServe: one item that is no number voids the list."""
+    ids: list[Any] = reader.get("deviceIds", list, [])
+    if all(type(one) is int and one >= 0 for one in ids):
+        return tuple(ids)
+    reader.ignore("deviceIds", f"{ids!r} are not all whole numbers")
+    return ()
+
+
+def _torchrun(reader: _Reader) -> Torchrun | None:
+    values: dict[Any, Any] | None = reader.find("torchrun", dict)
+    if values is None:
+        return None
+    inner = _Reader(values)
+    torchrun = Torchrun(
+        nnodes=inner.number("nnodes", 1) or 1,
+        nproc_per_node=inner.number("nproc-per-node", 1) or 1,
+        rdzv_backend=inner.get("rdzv-backend", str, "c10d"),
+        rdzv_endpoint=inner.get("rdzv-endpoint", str, ""),
+        rdzv_conf=inner.get("rdzv-conf", str, ""),
+        monitor_interval=inner.get("monitor-interval", int, 5),
+        node_rank=inner.get("node-rank", int, 0),
+        omp_number_threads=inner.number("OMP_NUMBER_THREADS", 1) or 1,
+    )
+    reader.warnings.extend(f"torchrun.{warning}" for warning in inner.warnings)
+    return torchrun

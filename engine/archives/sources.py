@@ -1,0 +1,143 @@
+"""Where archives come from: found by name in the model store, or copied into it. Blocking; for a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+from engine.archives import names
+from engine.archives.progress import Meter, ProgressCallback, copy, sha256
+from engine.errors import ArchiveNotFoundError, InvalidArchiveError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def locate(url: str, model_store: Path) -> Path:
+    """Return the archive, a file or a folder, that a registration's `url` names in the model store.
+
+    TorchServe: of a local name the last component alone is looked up in the store.
+
+    Raises:
+        ArchiveNotFoundError: nothing usable of that name is there; the text says why.
+
+    """
+    if not url:
+        raise ArchiveNotFoundError("empty url")
+    if ".." in url:
+        raise ArchiveNotFoundError(f"Relative path is not allowed in url: {names.printable(url)}")
+    if _SCHEME.match(url):
+        raise ArchiveNotFoundError(
+            f"Given URL {names.printable(url)} does not match any allowed URL(s). "
+            "For now only archives in the model store can be registered: copy it there and give its file name."
+        )
+    name = url.rpartition("/")[2]
+    path = model_store / name
+    if name.startswith(".") or names.component_problem(name) or not path.exists():
+        raise ArchiveNotFoundError(f"Model not found at: {names.printable(url)}")
+    real = path.resolve()
+    if not real.is_relative_to(model_store.resolve()) or real == model_store.resolve():
+        raise ArchiveNotFoundError(f"Model not found at: {names.printable(url)}: it is a link out of the model store")
+    if not (real.is_file() or real.is_dir()):
+        raise ArchiveNotFoundError(f"Model not found at: {names.printable(url)}: it is neither a file nor a folder")
+    return path
+
+
+def copy_into_store(
+    path: Path, model_store: Path, progress: ProgressCallback | None = None, cancel: Event | None = None
+) -> str:
+    """Copy an archive into the model store and return its file name there.
+
+    A file of the same name is never overwritten: with the same content it is taken instead of a copy, else the copy is
+    called `stem-2.mar`, `stem-3.mar` and so on. A file in the store already is left where it is.
+
+    Raises:
+        InvalidArchiveError: it is no file, or its name cannot be kept.
+        CancelledActError: the cancel event was set.
+        OSError: the file cannot be read, or the store not written; nothing is left there.
+
+    """
+    if not path.is_file():
+        raise InvalidArchiveError(f"{names.printable(path.name)} is not a model archive: it is no file.")
+    if problem := names.component_problem(path.name) or ("starts with a dot" if path.name.startswith(".") else ""):
+        raise InvalidArchiveError(f"{names.printable(path.name)} cannot be kept: the name {problem}. Rename it.")
+    if path.resolve().parent == model_store.resolve():
+        return path.name
+    with _private_copy(path, model_store, progress, cancel) as (copied, digest):
+        return _place(copied, digest, path.name, cancel)
+
+
+@contextlib.contextmanager
+def _private_copy(
+    path: Path, model_store: Path, progress: ProgressCallback | None, cancel: Event | None
+) -> Iterator[tuple[Path, str]]:
+    """Give a copy that is safe on the disk under a private name, with its sha256; whatever is left of it goes."""
+    handle, name = tempfile.mkstemp(prefix=".incoming-", dir=model_store)
+    try:
+        with open(handle, "wb") as target, path.open("rb") as source:  # noqa: PTH123 - a descriptor has no path
+            meter = Meter("copying", os.fstat(source.fileno()).st_size, progress, cancel)
+            digest = copy(source, target, meter)
+            target.flush()
+            os.fsync(target.fileno())
+            meter.report()
+        yield Path(name), digest
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _place(copied: Path, digest: str, wished: str, cancel: Event | None) -> str:
+    """Return the first name that is free, which the copy then has, or that holds the same content already."""
+    return next(name for name in _candidates(wished) if _take(copied, digest, copied.with_name(name), cancel))
+
+
+def _take(copied: Path, digest: str, target: Path, cancel: Event | None) -> bool:
+    try:
+        _link(copied, target)
+    except FileExistsError:
+        return _holds(target, copied.stat().st_size, digest, cancel)
+    _sync_folder(target.parent)
+    return True
+
+
+def _candidates(wished: str) -> Iterator[str]:
+    suffix = ".tar.gz" if wished.endswith(".tar.gz") else Path(wished).suffix
+    stem = wished.removesuffix(suffix)
+    yield wished
+    for number in itertools.count(2):
+        yield f"{stem}-{number}{suffix}"
+
+
+def _holds(path: Path, size: int, digest: str, cancel: Event | None) -> bool:
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_size == size and sha256(path, None, cancel) == digest
+
+
+def _link(copied: Path, target: Path) -> None:
+    """Give the file a second name, which fails when the name is taken, where a rename would overwrite."""
+    try:
+        os.link(copied, target)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP}:
+            raise
+        # File systems like FAT know no second names: the name is reserved first, and then replaced.
+        target.touch(exist_ok=False)
+        copied.replace(target)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name survive a power cut, where the system can do that for a folder."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

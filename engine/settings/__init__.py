@@ -1,0 +1,13 @@
+"""Every setting of Marina, declared once, and the one way to read them. Pure but for reading one small file.
+
+`declared` holds the table, `loading` merges the file, the command line and the environment into a frozen `Settings`.
+"""
+
+from __future__ import annotations
+
+from engine.settings.addresses import Address
+from engine.settings.declared import ALL_MODELS, Setting, Settings
+from engine.settings.loading import load
+from engine.settings.values import ModelDefaults, StartModel
+
+__all__ = ["ALL_MODELS", "Address", "ModelDefaults", "Setting", "Settings", "StartModel", "load"]

@@ -1,0 +1,80 @@
+"""The command line of `marina` and `marina-server`, made from the table of settings. Pure but for `--help`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from engine.errors import SettingsError
+from engine.settings.declared import IGNORED_FLAGS, Setting, Settings
+
+_STOP = "--stop is not available: close Marina's window, press Ctrl+C where it runs, or send it SIGTERM."
+
+
+class CommandLine(NamedTuple):
+    """What was said. `given` maps a setting's key to (text, option); `ignored` are options without effect."""
+
+    given: dict[str, tuple[str, str]]
+    config_file: str | None
+    ignored: tuple[str, ...]
+    open_files: tuple[str, ...]
+    show_version: bool
+    print_config: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving: the window shows the text."""
+        raise SettingsError(f"Command line: {message}. {self.prog} --help lists the options.")
+
+
+def parse(arguments: Sequence[str], program: str) -> CommandLine:
+    """Read the options. `--help` prints them and leaves.
+
+    Raises:
+        SettingsError: an option is unknown, incomplete or not available.
+        SystemExit: `--help` was given.
+
+    """
+    said = vars(_parser(program).parse_intermixed_args(list(arguments)))
+    if said["stop"]:
+        raise SettingsError(_STOP)
+    given = {
+        key: (",".join(said[key]) if setting.many else said[key], setting.flags[0])
+        for key, setting in Settings.declared().items()
+        if said.get(key) is not None
+    }
+    return CommandLine(
+        given=given,
+        config_file=said["ts_config"],
+        ignored=tuple(flag for flag in IGNORED_FLAGS if said[flag] is not None),
+        open_files=tuple(said.get("open_files", ())),
+        show_version=said["version"],
+        print_config=said["print_config"],
+    )
+
+
+def _parser(program: str) -> _Parser:
+    parser = _Parser(prog=program, allow_abbrev=False, description="Serve models from TorchServe archives.")
+    parser.add_argument("-v", "--version", action="store_true", help="print the version and leave")
+    parser.add_argument("--print-config", action="store_true", help="print every setting with its source and leave")
+    parser.add_argument("--ts-config", metavar="FILE", help="a config.properties file")
+    for key, setting in Settings.declared().items():
+        if setting.flags:
+            parser.add_argument(*setting.flags, dest=key, default=None, **_shape(setting))
+    parser.add_argument("--start", "--foreground", action="store_true", help="accepted; Marina always starts like this")
+    parser.add_argument("--stop", action="store_true", help=argparse.SUPPRESS)
+    for flag, metavar in IGNORED_FLAGS.items():
+        parser.add_argument(flag, dest=flag, metavar=metavar, help="accepted and ignored")
+    if program == "marina":
+        parser.add_argument("open_files", nargs="*", metavar="ARCHIVE", help="archives to offer for registration")
+    return parser
+
+
+def _shape(setting: Setting) -> dict[str, Any]:
+    """Return how argparse takes the option, alone, with one value or with several, and explains it."""
+    if setting.constant is not None:
+        negated = "do not " if setting.constant == "false" else ""
+        return {"action": "store_const", "const": setting.constant, "help": negated + setting.help}
+    return {"metavar": setting.metavar, "nargs": "+" if setting.many else None, "help": setting.help}

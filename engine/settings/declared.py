@@ -1,0 +1,265 @@
+"""The table of settings: each one's key, type, default, range, unit, help, environment name and flags. Pure.
+
+A field of `Settings` that is annotated with a `Setting` is a setting; its name is the key in config.properties.
+Postponed annotations would hide that from `dataclasses`, so this module does without them.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from engine.settings import addresses, values
+from engine.settings.addresses import Address
+from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
+
+__all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "Setting", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is said once about a setting, beside its name, type and default.
+
+    `parse` reads the text. `flags` are its options on the command line: with `constant` an option stands alone and
+    means that text, else a value follows, or several when `many`, joined by commas. TorchServe reads some keys from the
+    file alone: those have `environment` False.
+    """
+
+    parse: Callable[[str], Any]
+    help: str
+    unit: str = ""
+    flags: tuple[str, ...] = ()
+    constant: str | None = None
+    metavar: str = ""
+    many: bool = False
+    environment: bool = True
+
+
+_INFERENCE_PORTS = {"http": 80, "https": 443}
+_MANAGEMENT_PORTS = {"http": 8081, "https": 8444}
+_METRICS_PORTS = {"http": 8082, "https": 8445}
+_SECONDS = values.integer(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All effective values; fields without an own meaning are described by their `Setting`.
+
+    `sources` maps a key to where its value came from, and `source` answers for every key. `unknown_keys` are those of
+    the file that nobody knows, `ignored_keys` those keys and options of TorchServe that Marina does not act on; both
+    are worth one line in the log. `open_files` are the archives given to the window, `show_version` and `print_config`
+    ask the caller to print and leave.
+    """
+
+    inference_address: Annotated[
+        Address, Setting(addresses.parser(_INFERENCE_PORTS), "where predictions are answered")
+    ] = field(default=Address("http", "127.0.0.1", 8080))
+    management_address: Annotated[
+        Address, Setting(addresses.parser(_MANAGEMENT_PORTS), "where models are registered and scaled")
+    ] = field(default=Address("http", "127.0.0.1", 8081))
+    metrics_address: Annotated[Address, Setting(addresses.parser(_METRICS_PORTS), "where metrics are read")] = field(
+        default=Address("http", "127.0.0.1", 8082)
+    )
+    model_store: Annotated[
+        Path | None,
+        Setting(
+            values.folder,
+            "the folder of model archives; a folder of Marina's own when not given",
+            flags=("--model-store",),
+            metavar="DIR",
+        ),
+    ] = None
+    load_models: Annotated[
+        tuple[StartModel, ...],
+        Setting(
+            values.start_models,
+            "archives to register at the start: FILE, NAME=FILE, or all for the whole model store",
+            flags=("--models",),
+            metavar="MODEL",
+            many=True,
+        ),
+    ] = ()
+    models: Annotated[
+        tuple[ModelDefaults, ...],
+        Setting(values.model_defaults, "workers, batches and timeouts of single models, as JSON", environment=False),
+    ] = ()
+    default_workers_per_model: Annotated[
+        int,
+        Setting(values.integer(0, 1000), "workers of a model that says nothing; 0 goes by GPUs and CPUs", "workers"),
+    ] = 0
+    job_queue_size: Annotated[
+        int, Setting(values.integer(1, 1_000_000), "jobs that may wait for one model", "jobs")
+    ] = 100
+    default_response_timeout: Annotated[int, Setting(_SECONDS, "time a worker has for one batch", "seconds")] = 120
+    default_startup_timeout: Annotated[int, Setting(_SECONDS, "time a worker has to load a model", "seconds")] = 120
+    unregister_model_timeout: Annotated[int, Setting(_SECONDS, "time to remove a model's files", "seconds")] = 120
+    number_of_gpu: Annotated[
+        int | None, Setting(values.integer(0, 1024), "GPUs to use at most; all when not given", "GPUs")
+    ] = None
+    default_service_handler: Annotated[
+        str | None, Setting(str, "the handler of an archive whose manifest names none")
+    ] = None
+    service_envelope: Annotated[
+        str | None, Setting(values.choice("body", "json", "kserve", "kservev2"), "how requests are wrapped")
+    ] = None
+    decode_input_request: Annotated[bool, Setting(values.boolean, "give handlers text bodies as text")] = True
+    limit_max_image_pixels: Annotated[bool, Setting(values.boolean, "let handlers refuse huge images")] = True
+    blacklist_env_vars: Annotated[
+        re.Pattern[str] | None, Setting(values.pattern, "environment variables that workers do not see")
+    ] = None
+    max_request_size: Annotated[int, Setting(values.integer(1), "the largest request", "bytes")] = 6_553_500
+    max_response_size: Annotated[int, Setting(values.integer(1), "the largest answer", "bytes")] = 6_553_500
+    allowed_urls: Annotated[
+        tuple[str, ...] | None,
+        Setting(values.patterns, "where archives may be fetched from, as regular expressions; nowhere when empty"),
+    ] = None
+    use_env_allowed_urls: Annotated[
+        bool, Setting(values.boolean, "take allowed_urls from the environment as well", environment=False)
+    ] = False
+    enable_model_api: Annotated[
+        bool,
+        Setting(
+            values.boolean,
+            "allow registering and unregistering over REST",
+            flags=("--enable-model-api",),
+            constant="true",
+        ),
+    ] = True
+    disable_token_authorization: Annotated[
+        bool,
+        Setting(
+            values.boolean,
+            "answer requests without a token",
+            flags=("--disable-token-auth", "--dt"),
+            constant="true",
+        ),
+    ] = False
+    enable_envvars_config: Annotated[
+        bool, Setting(values.boolean, "let TS_* variables override the rest", environment=False)
+    ] = False
+    cors_allowed_origin: Annotated[str | None, Setting(values.header, "the answer header of that name")] = None
+    cors_allowed_methods: Annotated[str | None, Setting(values.header, "the answer header of that name")] = None
+    cors_allowed_headers: Annotated[str | None, Setting(values.header, "the answer header of that name")] = None
+    metrics_mode: Annotated[
+        str, Setting(values.choice("log", "prometheus", "legacy"), "where metrics go: to a log or to Prometheus")
+    ] = "log"
+    enable_metrics_api: Annotated[bool, Setting(values.boolean, "open the metrics address")] = True
+    api_dialect: Annotated[
+        str,
+        Setting(
+            values.choice("document", "torchserve-0.12"),
+            "answer as the API document says, or exactly as TorchServe 0.12 did",
+        ),
+    ] = "document"
+    restore: Annotated[
+        bool,
+        Setting(
+            values.boolean,
+            "bring back the last run's models, and record this run's",
+            flags=("--ncs", "--no-config-snapshots"),
+            constant="false",
+        ),
+    ] = True
+    sources: Mapping[str, str] = field(default_factory=dict)
+    unknown_keys: tuple[str, ...] = ()
+    ignored_keys: tuple[str, ...] = ()
+    open_files: tuple[Path, ...] = ()
+    show_version: bool = False
+    print_config: bool = False
+
+    @staticmethod
+    @cache
+    def declared() -> Mapping[str, Setting]:
+        """Return every setting by its key, in the order of the table."""
+        hints = get_type_hints(Settings, include_extras=True)
+        found = {key: getattr(hint, "__metadata__", (None,))[0] for key, hint in hints.items()}
+        return {key: setting for key, setting in found.items() if isinstance(setting, Setting)}
+
+    def source(self, key: str) -> str:
+        """Return where the value came from, for example `config.properties line 3 (/path)`, or `default`."""
+        if key not in self.declared():
+            raise KeyError(key)
+        return self.sources.get(key, "default")
+
+    def describe(self) -> list[tuple[str, str, str]]:
+        """Return key, value as text, and source of every setting."""
+        return [(key, values.text_of(getattr(self, key)), self.source(key)) for key in self.declared()]
+
+    def replace(self, **changed: object) -> "Settings":
+        """Return a copy with other values; their source is the window."""
+        if strangers := changed.keys() - self.declared().keys():
+            raise KeyError(*strangers)
+        sources = {**self.sources, **dict.fromkeys(changed, "chosen in the window")}
+        return dataclasses.replace(self, sources=sources, **changed)  # type: ignore[arg-type]  # keys are checked above
+
+    def model_defaults(self, name: str, version: str) -> ModelDefaults:
+        """Return what the setting `models` says about a version; nothing set when it says nothing."""
+        matching = (model for model in self.models if (model.name, model.version) == (name, version))
+        return next(matching, ModelDefaults(name, version))
+
+
+# Keys that TorchServe reads and Marina does not act on: the Java server's own, and parts not served here.
+IGNORED_KEYS = frozenset(
+    {
+        "async_logging",
+        "certificate_file",
+        "cpp_log_config",
+        "cpu_launcher_args",
+        "cpu_launcher_enable",
+        "debug",
+        "disable_system_metrics",
+        "enable_grpc_ssl",
+        "grpc_inference_address",
+        "grpc_inference_max_connection_age_grace_ms",
+        "grpc_inference_max_connection_age_ms",
+        "grpc_inference_port",
+        "grpc_management_address",
+        "grpc_management_max_connection_age_grace_ms",
+        "grpc_management_max_connection_age_ms",
+        "grpc_management_port",
+        "initial_distribution_port",
+        "initial_worker_port",
+        "install_py_dep_per_model",
+        "io_ratio",
+        "ipex_enable",
+        "ipex_gpu_enable",
+        "keystore",
+        "keystore_pass",
+        "keystore_type",
+        "metric_time_interval",
+        "metrics_config",
+        "model_metrics_auto_detect",
+        "model_server_home",
+        "model_snapshot",
+        "netty_client_threads",
+        "number_of_netty_threads",
+        "plugins_path",
+        "prefer_direct_buffer",
+        "private_key_file",
+        "python",
+        "system_metrics_cmd",
+        "token_expiration_min",
+        "ts_header_key_sequence_end",
+        "ts_header_key_sequence_id",
+        "ts_header_key_sequence_start",
+        "ts_open_inference_protocol",
+        "tsConfigFile",
+        "use_native_io",
+        "version",
+        "vmargs",
+        "workflow_store",
+        "NUM_WORKERS",
+    }
+)
+
+# Options of TorchServe that are accepted, and named in `ignored_keys`; the value says what follows.
+IGNORED_FLAGS = {
+    "--log-config": "FILE",
+    "--cpp-log-config": "FILE",
+    "--workflow-store": "DIR",
+    "--plugins-path": "DIR",
+    "--ppath": "DIR",
+}

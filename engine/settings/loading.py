@@ -1,0 +1,153 @@
+"""From file, command line and environment to `Settings`. Reads one small file; called once before the loop runs.
+
+TorchServe: TS_* variables, where the file says `enable_envvars_config=true`, go before the command line, and that
+before the file. The file is the one named by TS_CONFIG_FILE, else by `--ts-config`, else `config.properties` in the
+working folder, if it is there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.errors import SettingsError
+from engine.settings import commandline, properties
+from engine.settings.commandline import CommandLine
+from engine.settings.declared import IGNORED_KEYS, Settings
+from engine.settings.values import text_of
+
+_VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
+_MAX_FILE_SIZE = 1024 * 1024
+
+
+class _Given(NamedTuple):
+    """A value as text, with where it stands."""
+
+    text: str
+    source: str
+
+
+def load(arguments: Sequence[str], environ: Mapping[str, str], working_folder: Path, *, program: str) -> Settings:
+    """Return the effective settings of `program` ("marina" or "marina-server").
+
+    `arguments` come without the program's name; relative paths start at `working_folder`.
+
+    Raises:
+        SettingsError: a value, a key's source or the file cannot be used; the text says what to do.
+        SystemExit: `--help` was given, and printed.
+
+    """
+    line = commandline.parse(arguments, program)
+    file = _find_file(line, environ, working_folder)
+    in_file = _read_file(file, environ) if file else {}
+    on_line = {key: _Given(*given) for key, given in line.given.items()}
+    given = in_file | on_line | _from_environment(in_file, environ)
+    declared = Settings.declared()
+    known = {key: one for key, one in given.items() if key in declared}
+    return Settings(
+        **{key: _value(key, one, working_folder) for key, one in known.items()},
+        sources={key: one.source for key, one in known.items()},
+        unknown_keys=tuple(sorted(in_file.keys() - declared.keys() - IGNORED_KEYS)),
+        ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored),
+        open_files=tuple(working_folder / path for path in line.open_files),
+        show_version=line.show_version,
+        print_config=line.print_config,
+    )
+
+
+def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Path) -> Path | None:
+    """Return the file to read, or None; one that was asked for must be there."""
+    asked = {"TS_CONFIG_FILE": environ.get("TS_CONFIG_FILE"), "--ts-config": line.config_file}
+    for source, name in asked.items():
+        if name:
+            path = working_folder / name
+            if not path.is_file():
+                raise SettingsError(
+                    f"{source} names {path}, but there is no such file. Correct the path or leave it out."
+                )
+            return path
+    path = working_folder / "config.properties"
+    return path if path.is_file() else None
+
+
+def _read_file(path: Path, environ: Mapping[str, str]) -> dict[str, _Given]:
+    """Return the file's keys, the last of each, with `$$NAME$$` replaced from the environment."""
+    try:
+        entries = properties.parse(_decode(_read_bytes(path)))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is no properties file: {error}.") from error
+    found = {}
+    for entry in entries:
+        source = f"{path.name} line {entry.line} ({path})"
+        found[entry.key] = _Given(_substitute(entry, environ, source).strip(), source)
+    return found
+
+
+def _read_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(_MAX_FILE_SIZE + 1)
+    if len(data) > _MAX_FILE_SIZE:
+        raise ValueError(f"it is larger than {_MAX_FILE_SIZE} bytes")
+    return data
+
+
+def _decode(data: bytes) -> str:
+    """Read UTF-8, else Latin-1, which is what Java takes every properties file for."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _substitute(entry: properties.Entry, environ: Mapping[str, str], source: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in environ:
+            raise SettingsError(
+                f"{entry.key} = {entry.value!r} ({source}): Invalid Environment Variable {name}. "
+                f"Set the variable or write the value itself."
+            )
+        return environ[name]
+
+    return _VARIABLE.sub(value, entry.value)
+
+
+def _from_environment(in_file: Mapping[str, _Given], environ: Mapping[str, str]) -> dict[str, _Given]:
+    """Return what TS_* variables say, where the file allows them to."""
+    if not _is_on(in_file, "enable_envvars_config"):
+        return {}
+    keys = [key for key, setting in Settings.declared().items() if setting.environment]
+    if not _is_on(in_file, "use_env_allowed_urls"):
+        keys.remove("allowed_urls")
+    named = {key: f"TS_{key.upper()}" for key in keys}
+    return {key: _Given(environ[name], f"variable {name}") for key, name in named.items() if name in environ}
+
+
+def _is_on(in_file: Mapping[str, _Given], key: str) -> bool:
+    return key in in_file and in_file[key].text.lower() == "true"
+
+
+def _value(key: str, given: _Given, working_folder: Path) -> Any:
+    """Return the value of a text. An empty text stands for the default, but `allowed_urls=` allows nothing."""
+    setting = Settings.declared()[key]
+    default = Settings.__dataclass_fields__[key].default
+    if not given.text and key != "allowed_urls":
+        return default
+    try:
+        value = setting.parse(given.text)
+        return _existing_folder(working_folder / value) if isinstance(value, Path) else value
+    except ValueError as error:
+        instead = text_of(default) or "nothing"
+        raise SettingsError(
+            f"{key} = {given.text!r} ({given.source}): {error}. Correct it, or leave it out for the default, {instead}."
+        ) from error
+
+
+def _existing_folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"there is no folder {path}")
+    return path

@@ -1,0 +1,72 @@
+r"""Java properties files, as `java.util.Properties.load` reads them. Pure.
+
+Comments (`#`, `!`), the separators `=`, `:` and blank, backslash continuation, the escapes `\t \n \r \f \uXXXX`, and
+any other escaped character as itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_BLANKS = " \t\f"
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+_ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<char>.)|$)", re.DOTALL)
+# The key ends at the first separator that no backslash protects.
+_PAIR = re.compile(r"(?P<key>(?:\\.|[^\\=: \t\f])*)[ \t\f]*(?:[=:][ \t\f]*)?(?P<value>.*)", re.DOTALL)
+
+
+class Entry(NamedTuple):
+    """One key with its value; `line` is where it starts, counted from 1."""
+
+    key: str
+    value: str
+    line: int
+
+
+def parse(text: str) -> list[Entry]:
+    r"""Return the entries in the order of the file; a key may come twice, and the last one counts.
+
+    Raises:
+        ValueError: an escape `\u` without four hexadecimal digits; the text names the line.
+
+    """
+    return [_entry(line, number) for number, line in _logical_lines(text)]
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (number of the first line, text) with comments and blank lines left out and continuations joined."""
+    lines = iter(enumerate(re.split(r"\r\n|\r|\n", text), start=1))
+    for number, natural in lines:
+        line = natural.lstrip(_BLANKS)
+        if not line or line[0] in "#!":
+            continue
+        while _continues(line):
+            line = line[:-1] + next(lines, (0, ""))[1].lstrip(_BLANKS)
+        if line:
+            yield number, line
+
+
+def _continues(line: str) -> bool:
+    """Whether an odd number of backslashes ends the line."""
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def _entry(line: str, number: int) -> Entry:
+    match = _PAIR.fullmatch(line)
+    if match is None:
+        raise ValueError(f"line {number} cannot be read")
+    return Entry(_unescape(match["key"], number), _unescape(match["value"], number), number)
+
+
+def _unescape(text: str, number: int) -> str:
+    def plain(match: re.Match[str]) -> str:
+        if match["code"]:
+            return chr(int(match["code"], 16))
+        char = match["char"] or ""
+        if char == "u":
+            raise ValueError(f"line {number}: \\u needs four hexadecimal digits; write a backslash as \\\\")
+        return _ESCAPES.get(char, char)
+
+    return _ESCAPE.sub(plain, text)
