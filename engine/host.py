@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from engine.api import inference, management
 from engine.api.listener import Listener
 from engine.engine import Engine
 from engine.home import Home
 from engine.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Host:
@@ -37,6 +40,7 @@ class Host:
 
         Raises AddressInUseError, SettingsError, StoreError or OSError; everything is stopped again then.
         """
+        _name_idle_keys(self.settings)
         try:
             for listener in self._listeners.values():
                 await listener.bind()
@@ -60,3 +64,11 @@ class Host:
             await self.engine.stop()
             for listener in self._listeners.values():
                 await listener.close()
+
+
+def _name_idle_keys(settings: Settings) -> None:
+    """Say once which keys have no effect, so that none is silently passed over."""
+    if settings.unknown_keys:
+        log.warning("Nobody knows these keys of the configuration: %s", ", ".join(settings.unknown_keys))
+    if settings.ignored_keys:
+        log.warning("Marina does not act on these settings of TorchServe: %s", ", ".join(settings.ignored_keys))

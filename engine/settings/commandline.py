@@ -19,6 +19,7 @@ class CommandLine(NamedTuple):
     config_file: str | None
     ignored: tuple[str, ...]
     open_files: tuple[str, ...]
+    sample: bool
     show_version: bool
     print_config: bool
 
@@ -50,6 +51,7 @@ def parse(arguments: Sequence[str], program: str) -> CommandLine:
         config_file=said["ts_config"],
         ignored=tuple(flag for flag in IGNORED_FLAGS if said[flag] is not None),
         open_files=tuple(said.get("open_files", ())),
+        sample=said.get("sample", False),
         show_version=said["version"],
         print_config=said["print_config"],
     )
@@ -68,6 +70,7 @@ def _parser(program: str) -> _Parser:
     for flag, metavar in IGNORED_FLAGS.items():
         parser.add_argument(flag, dest=flag, metavar=metavar, help="accepted and ignored")
     if program == "marina":
+        parser.add_argument("--sample", action="store_true", help="load the sample model, with one worker")
         parser.add_argument("open_files", nargs="*", metavar="ARCHIVE", help="archives to offer for registration")
     return parser
 

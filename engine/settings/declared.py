@@ -50,8 +50,8 @@ class Settings:
 
     `sources` maps a key to where its value came from, and `source` answers for every key. `unknown_keys` are those of
     the file that nobody knows, `ignored_keys` those keys and options of TorchServe that Marina does not act on; both
-    are worth one line in the log. `open_files` are the archives given to the window, `show_version` and `print_config`
-    ask the caller to print and leave.
+    are worth one line in the log. `open_files` are the archives given to the window, `sample` asks it to load the
+    sample model, `show_version` and `print_config` ask the caller to print and leave.
     """
 
     inference_address: Annotated[
@@ -167,6 +167,7 @@ class Settings:
     unknown_keys: tuple[str, ...] = ()
     ignored_keys: tuple[str, ...] = ()
     open_files: tuple[Path, ...] = ()
+    sample: bool = False
     show_version: bool = False
     print_config: bool = False
 

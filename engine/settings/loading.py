@@ -52,6 +52,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str], working_folder: P
         unknown_keys=tuple(sorted(in_file.keys() - declared.keys() - IGNORED_KEYS)),
         ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored),
         open_files=tuple(working_folder / path for path in line.open_files),
+        sample=line.sample,
         show_version=line.show_version,
         print_config=line.print_config,
     )

@@ -1,0 +1,37 @@
+# Everything a newcomer needs: `make run` and `make test`. Both set up .venv first, and again when its ingredients change.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+.PHONY: run serve test setup lint types contracts unit clean
+
+run: setup ## the window, with the sample model loaded and one worker ready
+ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
+	@echo "There is no display for a window here. Start Marina without one: make serve" >&2; exit 1
+else
+	@$(BIN)/marina --sample
+endif
+
+serve: setup ## the same engine without a window
+	@$(BIN)/marina-server
+
+test: setup lint types contracts unit ## everything that CI checks
+
+setup: ## .venv with everything in it, and the shared libraries that Qt needs
+	@$(PYTHON) packaging/setup/environment.py
+	@$(PYTHON) packaging/setup/qt_libraries.py
+
+lint: setup
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+
+types: setup
+	@$(BIN)/mypy --no-error-summary
+
+contracts: setup
+	@$(BIN)/lint-imports --no-logo > .import_linter.log || { cat .import_linter.log; exit 1; }
+
+unit: setup
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest
+
+clean: ## forget .venv and every cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log

@@ -1,0 +1,71 @@
+"""Makes Marina's virtual environment, `.venv`, and brings it up to date when its ingredients changed.
+
+Run by the Makefile with any Python from 3.11 on; standard library alone. Does nothing when there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = ROOT / ".venv"
+STAMP = ENVIRONMENT / "marina-setup.sha256"
+INGREDIENTS = ("pyproject.toml", "constraints.txt")
+OLDEST = (3, 11)
+
+
+def main() -> int:
+    """Return the exit code; says in one line what is wrong."""
+    if sys.version_info < OLDEST:
+        return fail(f"Marina needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")
+    wanted = fingerprint()
+    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:
+        return 0
+    say("Setting up .venv; the first time this takes a minute or two and 1.5 GB.")
+    if not python().exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+    if install():
+        return fail("The packages could not be installed; pip's own words are above.")
+    STAMP.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+def install() -> int:
+    """Install Marina in place with its test dependencies; returns pip's exit code."""
+    command = [str(python()), "-m", "pip", "install", "-q", "-e", ".[test]", "-c", "constraints.txt"]
+    # pip prints nothing but errors: notes on newer versions of itself are of no use here.
+    quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return subprocess.run([*command, "-q"], cwd=ROOT, env=quiet, check=False).returncode
+
+
+def python() -> Path:
+    """Return the environment's interpreter."""
+    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def fingerprint() -> str:
+    """Return a digest of everything that decides what is installed."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in INGREDIENTS:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def say(text: str) -> None:
+    """Tell the person in front of the terminal."""
+    sys.stderr.write(f"{text}\n")
+
+
+def fail(text: str) -> int:
+    """Tell what is wrong; returns the exit code for it."""
+    say(text)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The Silero voice detector, run by its handler in this process."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.archives import silero_archive
+
+DATA = Path(__file__).parents[2] / "data"
+TOLERANCE = 0.2  # seconds
+
+
+@pytest.fixture
+def handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler_path: None) -> Any:  # noqa: ARG001 - a path is set
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(silero_archive(tmp_path)) as packed:
+        packed.extractall(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    detector = importlib.import_module("silero_vad_handler").SileroVadHandler()
+    manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text(encoding="utf-8"))
+    detector.initialize(SimpleNamespace(system_properties={"model_dir": str(folder)}, manifest=manifest))
+    return detector
+
+
+def test_finds_speech_where_it_is(handler: Any) -> None:
+    truth = json.loads((DATA / "speech.json").read_text(encoding="utf-8"))
+    [found] = handler.handle([{"body": bytearray((DATA / "speech.wav").read_bytes())}], None)
+    assert len(found) == len(truth)
+    for interval, true in zip(found, truth, strict=True):
+        assert interval["start"] == pytest.approx(true["start"], abs=TOLERANCE)
+        assert interval["end"] == pytest.approx(true["end"], abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("body", [b"", b"RIFF nonsense", "text"])
+def test_refuses_what_is_no_recording(handler: Any, body: object) -> None:
+    with pytest.raises(Exception, match="WAV") as refused:
+        handler.handle([{"body": body}], None)
+    assert getattr(refused.value, "error_code", None) == 400
