@@ -1,0 +1,82 @@
+"""The face of the engine that the window is written against; the real engine and the tests' fake both have it.
+
+Everything here is called on the GUI thread, which is the loop's thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from engine.registration import Registration
+    from engine.snapshots import ArchiveSummary, Changes, Progress
+
+
+class EngineFace(Protocol):
+    """Operations and changes. Every operation raises `MarinaError` with a text fit to show."""
+
+    def changes(self, since: int) -> Changes:
+        """What changed after that revision; 0 gives everything."""
+        ...
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` on the loop whenever something changed; returns how to stop that."""
+        ...
+
+    async def register(self, registration: Registration, progress: Callable[[Progress], None] | None = None) -> str:
+        """Register a version; returns TorchServe's status text."""
+        ...
+
+    async def scale(
+        self,
+        name: str,
+        version: str | None,
+        *,
+        min_workers: int,
+        max_workers: int | None = None,
+        synchronous: bool = False,
+        timeout: int = -1,
+    ) -> str:
+        """Set how many workers a version has."""
+        ...
+
+    async def set_default(self, name: str, version: str) -> str:
+        """Make a version the one that answers requests without a version."""
+        ...
+
+    async def unregister(self, name: str, version: str | None, *, timeout: int = -1) -> str:
+        """Remove a version and stop its workers; the archive stays in the model store."""
+        ...
+
+    async def add_to_store(self, path: Path, progress: Callable[[Progress], None]) -> str:
+        """Copy an archive into the model store; returns its file name there."""
+        ...
+
+    async def inspect(self, file_name: str) -> ArchiveSummary:
+        """Read an archive in the store without running anything in it."""
+        ...
+
+
+class HostFace(Protocol):
+    """An engine with its listeners."""
+
+    @property
+    def engine(self) -> EngineFace:
+        """The engine inside."""
+        ...
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Listener names to addresses, while running: {"management": "http://127.0.0.1:8081"}."""
+        ...
+
+    async def start(self) -> None:
+        """Start the engine and its listeners; raises `AddressInUseError` and other `MarinaError`s."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop in order, in limited time; harmless when stopped already."""
+        ...

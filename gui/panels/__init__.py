@@ -1,0 +1,1 @@
+"""The areas of the window: sidebar, toolbar, details, status line. The GUI thread."""

@@ -1,0 +1,55 @@
+"""The columns of each table: title, alignment and first width. Pure, no Qt.
+
+The order is that of the cells in `gui.tables.records`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `width` is in average characters, `numeric` puts it to the right, one per table `stretches`."""
+
+    title: str
+    width: int
+    numeric: bool = False
+    stretches: bool = False
+
+
+MODELS = (
+    Column("Model", 42),
+    Column("State", 44, stretches=True),
+    Column("Workers", 14, numeric=True),
+    Column("Device", 16),
+    Column("Queue", 13, numeric=True),
+    Column("Requests/s", 18, numeric=True),
+    Column("", 18),
+    Column("Memory", 16, numeric=True),
+)
+
+WORKERS = (
+    Column("Worker", 16, numeric=True),
+    Column("State", 24),
+    Column("Pid", 13, numeric=True),
+    Column("Device", 15),
+    Column("GPU memory", 20, numeric=True),
+    Column("Memory", 15, numeric=True),
+    Column("Uptime", 17, numeric=True),
+    Column("Restarts", 16, numeric=True),
+    Column("Requests", 17, numeric=True),
+    Column("Last death", 40, stretches=True),
+)
+
+QUEUES = (
+    Column("Queue", 30, stretches=True),
+    Column("Pending", 14, numeric=True),
+    Column("Capacity", 14, numeric=True),
+    Column("In flight", 14, numeric=True),
+    Column("Accepted", 16, numeric=True),
+    Column("Answered", 16, numeric=True),
+    Column("Failed", 14, numeric=True),
+)
+
+NAME, STATE = 0, 1

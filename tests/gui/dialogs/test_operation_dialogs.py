@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QWidget
+
+from engine.errors import AddressInUseError, UnavailableError
+from engine.snapshots import Changes
+from gui.dialogs.about import AboutDialog
+from gui.dialogs.address import AddressDialog, Answer
+from gui.dialogs.asking import ask
+from gui.dialogs.scale import ScaleDialog
+from gui.dialogs.set_default import SetDefaultDialog
+from gui.dialogs.unregister import UnregisterDialog
+from gui.tables.catalog import Catalog
+from gui.tables.records import ModelRecord
+from tests.gui.fakes import FakeEngine, a_queue, a_version, a_worker, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tests.gui.fakes import Run
+
+BASE = "http://127.0.0.1:8081"
+
+
+async def answered(dialog: QDialog, act: Callable[[], Any]) -> bool:
+    """Opens the dialog, does something to it once it is there, and returns its answer."""
+    asking: Coroutine[Any, Any, bool] = ask(dialog)
+    task = asyncio.get_running_loop().create_task(asking)
+    await until(dialog.isVisible)
+    act()
+    return await task
+
+
+def two_versions() -> ModelRecord:
+    catalog = Catalog()
+    catalog.apply(Changes(1, (a_version(), a_version(version="2.0", is_default=False))))
+    return next(iter(catalog.models))
+
+
+def test_asking_tells_what_was_chosen(run: Run) -> None:
+    dialog = QDialog()
+    assert run(answered(dialog, dialog.accept)) is True
+
+
+def test_closing_is_a_refusal(run: Run) -> None:
+    dialog = QDialog()
+    assert run(answered(dialog, dialog.close)) is False
+
+
+def test_a_cancelled_question_closes_its_dialog(run: Run) -> None:
+    dialog = QDialog()
+    closed: list[int] = []
+    dialog.finished.connect(closed.append)
+
+    async def cancel() -> None:
+        task = asyncio.get_running_loop().create_task(ask(dialog))
+        await until(dialog.isVisible)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert closed == [QDialog.DialogCode.Rejected]
+
+    run(cancel())
+
+
+def test_scaling_sends_both_numbers(run: Run, engine: FakeEngine) -> None:
+    dialog = ScaleDialog(engine, a_version(), BASE)
+    dialog.high.setValue(3)
+    dialog.low.setValue(3)
+    assert dialog.words.text() == "Starts 2 workers."
+    assert run(answered(dialog, dialog.accept_button.click)) is True
+    assert engine.calls == [("scale", "digits", "1.0", 3, 3)]
+
+
+def test_scaling_says_what_is_wrong_while_one_types(run: Run, engine: FakeEngine) -> None:
+    dialog = ScaleDialog(engine, a_version(workers=(a_worker(), a_worker("9001"))), BASE)
+    dialog.low.setValue(5)
+    assert not dialog.accept_button.isEnabled()
+    assert "at least 5" in dialog.words.text()
+    dialog.high.setValue(5)
+    assert dialog.accept_button.isEnabled()
+    dialog.low.setValue(0)
+    assert dialog.words.text().startswith("Stops 2 workers once")
+    assert "min_worker=0&max_worker=5" in dialog.disclosure.line.text()
+    run(answered(dialog, dialog.reject))
+    assert engine.calls == []
+
+
+def test_an_error_of_the_engine_is_shown_inside_and_the_input_stays(run: Run, engine: FakeEngine) -> None:
+    engine.error = UnavailableError("No room for 7 workers.")
+    dialog = ScaleDialog(engine, a_version(), BASE)
+    dialog.high.setValue(7)
+
+    async def fail_then_cancel() -> bool:
+        task = asyncio.get_running_loop().create_task(ask(dialog))
+        await until(dialog.isVisible)
+        dialog.accept_button.click()
+        await until(dialog.banner.isVisible)
+        assert dialog.banner.text.text() == "No room for 7 workers."
+        assert dialog.high.value() == 7
+        assert dialog.accept_button.isEnabled()
+        dialog.reject()
+        return await task
+
+    assert run(fail_then_cancel()) is False
+
+
+def test_closing_while_it_works_cancels_the_work(run: Run, engine: FakeEngine) -> None:
+    engine.gate = asyncio.Event()
+    dialog = ScaleDialog(engine, a_version(), BASE)
+
+    async def close_meanwhile() -> bool:
+        task = asyncio.get_running_loop().create_task(ask(dialog))
+        await until(dialog.isVisible)
+        dialog.accept_button.click()
+        await until(lambda: bool(engine.calls))
+        assert not dialog.accept_button.isEnabled()
+        dialog.reject()
+        return await task
+
+    assert run(close_meanwhile()) is False
+
+
+def test_the_default_version_is_chosen_among_the_models_own(run: Run, engine: FakeEngine) -> None:
+    dialog = SetDefaultDialog(engine, two_versions(), "2.0", BASE)
+    assert dialog.words.text() == "Requests for digits without a version go to 2.0 instead of 1.0."
+    dialog.versions.setCurrentText("1.0")
+    assert not dialog.accept_button.isEnabled()
+    dialog.versions.setCurrentText("2.0")
+    assert run(answered(dialog, dialog.accept_button.click)) is True
+    assert engine.calls == [("set_default", "digits", "2.0")]
+
+
+def test_unregistering_names_what_is_lost(run: Run, engine: FakeEngine) -> None:
+    version = a_version(queue=a_queue(pending=3, in_flight=1))
+    engine.put(version)
+    dialog = UnregisterDialog(engine, version, BASE)
+    assert dialog.windowTitle() == "Unregister digits 1.0?"
+    assert dialog.words.text() == "Stops 1 worker. 4 requests will fail. The archive stays in the model store."
+    assert run(answered(dialog, dialog.accept_button.click)) is True
+    assert engine.calls == [("unregister", "digits", "1.0")]
+
+
+def test_enter_unregisters_nothing(run: Run, engine: FakeEngine) -> None:
+    dialog = UnregisterDialog(engine, a_version(), BASE)
+    assert run(answered(dialog, lambda: QTest.keyClick(dialog, Qt.Key.Key_Return))) is False
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("button", "answer"), [("use_other", Answer.USE_OTHER), ("try_again", Answer.TRY_AGAIN), ("quit", Answer.QUIT)]
+)
+def test_a_taken_port_has_three_ways_out(run: Run, button: str, answer: Answer) -> None:
+    dialog = AddressDialog(AddressInUseError("127.0.0.1", 8080, "java (pid 812)"), 8083)
+    assert dialog.use_other.text() == "Use port 8083"
+    run(answered(dialog, getattr(dialog, button).click))
+    assert dialog.answer is answer
+
+
+def test_the_curl_line_is_folded_until_asked_for(run: Run, engine: FakeEngine) -> None:
+    parent = QWidget()
+    dialog = ScaleDialog(engine, replace(a_version(), max_workers=4), BASE, parent)
+
+    def unfold() -> None:
+        assert not dialog.disclosure.line.isVisible()
+        dialog.disclosure.toggle.click()
+        assert dialog.disclosure.line.isVisible()
+        dialog.reject()
+
+    run(answered(dialog, unfold))
+
+
+def test_about_names_versions(run: Run) -> None:
+    dialog = AboutDialog()
+    assert run(answered(dialog, dialog.reject)) is False
+
+
+def test_what_nobody_foresaw_is_shown_too(run: Run, engine: FakeEngine, caplog: pytest.LogCaptureFixture) -> None:
+    engine.error = RuntimeError("a slip")  # type: ignore[assignment]  # not an error the engine raises on purpose
+    dialog = ScaleDialog(engine, a_version(), BASE)
+
+    async def fail() -> None:
+        task = asyncio.get_running_loop().create_task(ask(dialog))
+        await until(dialog.isVisible)
+        dialog.submit()
+        await until(dialog.banner.isVisible)
+        assert "a slip" in dialog.banner.text.text()
+        dialog.reject()
+        await task
+
+    run(fail())
+    assert "a slip" in caplog.text

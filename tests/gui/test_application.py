@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import AddressInUseError, StoreError
+from engine.settings import Settings
+from gui.application import Application
+from gui.dialogs.address import AddressDialog
+from gui.theme import Theme
+from tests.gui.fakes import FakeHost, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.gui.fakes import Run
+
+TAKEN = AddressInUseError("127.0.0.1", 8081, "java (pid 812)")
+
+
+class Hosts:
+    """Makes a host per settings; each raises what `errors` holds next."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.made: list[tuple[Settings, FakeHost]] = []
+        self.gate: asyncio.Event | None = None
+
+    def __call__(self, settings: Settings) -> FakeHost:
+        host = FakeHost(errors=self.errors)  # type: ignore[arg-type]  # shared on purpose: one error per start
+        host.gate = self.gate
+        self.made.append((settings, host))
+        return host
+
+
+def drive(run: Run, theme: Theme, hosts: Hosts, act: Callable[[Application], Awaitable[None]]) -> Application:
+    async def body() -> Application:
+        application = Application(Settings(), hosts, theme)
+        running = asyncio.get_running_loop().create_task(application.run())
+        await until(lambda: application.window is not None)
+        await act(application)
+        await asyncio.wait_for(running, 5)
+        return application
+
+    done: Application = run(body())
+    return done
+
+
+async def running(application: Application) -> None:
+    await until(lambda: application.window is not None and application.window.status.state.text() == "Running")
+
+
+async def address_dialog(application: Application) -> AddressDialog:
+    def found() -> list[AddressDialog]:
+        window = application.window
+        return [] if window is None else [d for d in window.findChildren(AddressDialog) if d.isVisible()]
+
+    await until(lambda: bool(found()))
+    return found()[0]
+
+
+def test_closing_the_window_stops_the_host_once_and_ends_the_run(run: Run, theme: Theme) -> None:
+    hosts = Hosts()
+
+    async def close(application: Application) -> None:
+        await running(application)
+        assert application.window is not None
+        application.window.close()
+        application.window.close()
+
+    drive(run, theme, hosts, close)
+    assert [host.calls for _, host in hosts.made] == [["start", "started", "stop"]]
+    assert hosts.made[0][1].engine.wakers == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to oneself")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_takes_the_same_way(run: Run, theme: Theme, number: signal.Signals) -> None:
+    hosts = Hosts()
+    before = signal.getsignal(number)
+
+    async def send(application: Application) -> None:
+        await running(application)
+        os.kill(os.getpid(), number)
+
+    drive(run, theme, hosts, send)
+    assert hosts.made[0][1].calls[-1] == "stop"
+    assert signal.getsignal(number) is before
+
+
+def test_leaving_while_it_starts_cancels_the_start(run: Run, theme: Theme) -> None:
+    hosts = Hosts()
+    hosts.gate = asyncio.Event()
+
+    async def leave(application: Application) -> None:
+        await until(lambda: hosts.made[0][1].calls == ["start"])
+        assert application.window is not None
+        assert application.window.status.state.text() == "Starting…"
+        application.leave()
+
+    drive(run, theme, hosts, leave)
+    assert hosts.made[0][1].calls == ["start", "stop"]
+
+
+def test_a_failed_start_says_why_and_stays_open(run: Run, theme: Theme) -> None:
+    hosts = Hosts(StoreError("The record of models is damaged."))
+
+    async def read_then_leave(application: Application) -> None:
+        window = application.window
+        assert window is not None
+        await until(window.banner.isVisible)
+        assert window.banner.text.text() == "The record of models is damaged."
+        assert window.status.state.text() == "Not running"
+        assert not window.actions_.register.isEnabled()
+        window.close()
+
+    drive(run, theme, hosts, read_then_leave)
+
+
+def test_a_taken_port_can_be_changed(run: Run, theme: Theme) -> None:
+    hosts = Hosts(TAKEN)
+
+    async def use_other(application: Application) -> None:
+        (await address_dialog(application)).use_other.click()
+        await running(application)
+        application.leave()
+
+    drive(run, theme, hosts, use_other)
+    assert len(hosts.made) == 2
+    assert hosts.made[0][1].calls == ["start", "stop"]
+    assert hosts.made[1][0].management_address.port > 8082
+
+
+def test_a_taken_port_can_be_tried_again(run: Run, theme: Theme) -> None:
+    hosts = Hosts(TAKEN)
+
+    async def try_again(application: Application) -> None:
+        (await address_dialog(application)).try_again.click()
+        await running(application)
+        application.leave()
+
+    drive(run, theme, hosts, try_again)
+    assert [settings.management_address.port for settings, _ in hosts.made] == [8081, 8081]
+
+
+def test_a_taken_port_can_be_the_end(run: Run, theme: Theme) -> None:
+    hosts = Hosts(TAKEN)
+
+    async def give_up(application: Application) -> None:
+        (await address_dialog(application)).quit.click()
+
+    drive(run, theme, hosts, give_up)
+    assert len(hosts.made) == 1
