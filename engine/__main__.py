@@ -8,31 +8,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from engine import VERSION
 from engine.errors import MarinaError
 from engine.home import Home
 from engine.host import Host
 from engine.logs import Logs
-from engine.settings import Settings, load
+from engine.settings import Settings
+from engine.startup import read_settings
 
 log = logging.getLogger("marina")
 
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
-    try:
-        settings = load(sys.argv[1:], os.environ, Path.cwd(), program="marina-server")
-    except MarinaError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
-        return 1
-    if settings.show_version:
-        print(f"Marina {VERSION}")  # noqa: T201 - what the user asked for
-        return 0
-    if settings.print_config:
-        print_settings(settings)
-        return 0
+    settings = read_settings("marina-server")
     home = Home.find(os.environ)
     logs = Logs(home.logs)
     logs.open()
@@ -41,12 +30,6 @@ def main() -> int:
             return runner.run(serve(settings, home))
     finally:
         logs.close()
-
-
-def print_settings(settings: Settings) -> None:
-    """Print each effective setting with where it came from."""
-    for key, value, source in settings.describe():
-        print(f"{key} = {value}    # {source}")  # noqa: T201 - what the user asked for
 
 
 async def serve(settings: Settings, home: Home) -> int:

@@ -5,44 +5,35 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 from qasync import QEventLoop  # type: ignore[import-untyped]  # it has no stubs
 
-from engine.errors import SettingsError
 from engine.home import Home
 from engine.host import Host
-from engine.settings import load
+from engine.logs import Logs
+from engine.startup import read_settings
 from gui.application import Application
 from gui.theme import Theme
 
 if TYPE_CHECKING:
     from engine.settings import Settings
-    from gui.face import HostFace
-
-USAGE_ERROR = 2
 
 
 def main() -> int:
     """Run Marina; returns the exit status."""
+    settings = read_settings("marina")
+    home = Home.find(os.environ)
+    logs = Logs(home.logs)
+    logs.open()
     try:
-        settings = load(sys.argv[1:], os.environ, Path.cwd(), program="marina")
-    except SettingsError as error:
-        sys.stderr.write(f"marina: {error}\n")
-        return USAGE_ERROR
-    if settings.show_version:
-        sys.stdout.write(f"Marina {metadata.version('marina-desktop')}\n")
-        return 0
-    if settings.print_config:
-        sys.stdout.writelines(f"{key}={value}  # {source}\n" for key, value, source in settings.describe())
-        return 0
-    return _run(settings)
+        return _run(settings, home)
+    finally:
+        logs.close()
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, home: Home) -> int:
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Marina")
     app.setDesktopFileName("marina")
@@ -51,12 +42,8 @@ def _run(settings: Settings) -> int:
     theme = Theme(app)
     with QEventLoop(app) as loop:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(Application(settings, _make_host, theme).run())
+        loop.run_until_complete(Application(settings, lambda changed: Host(changed, home), theme).run())
     return 0
-
-
-def _make_host(settings: Settings) -> HostFace:
-    return Host(settings, Home.find(os.environ))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ class Application:
         elif start.done():
             window.show_running()
             window.open_files(list(self._settings.open_files))
+            if self._settings.sample:
+                window.operations.load_sample()
         return False
 
     async def _move(self, error: AddressInUseError, window: Window) -> bool:

@@ -6,11 +6,12 @@ An error that belongs to no open dialog goes to the window's banner.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import MarinaError
+from engine.errors import ConflictError, MarinaError
 from engine.registration import Registration
 from engine.tasks import TaskGroup
 from gui.dialogs.asking import ask
@@ -54,7 +55,7 @@ class Operations:
         self._start(self._register(list(paths)), "register")
 
     def load_sample(self) -> None:
-        """Copy the sample archive into the store and register it with one worker."""
+        """Copy the sample archive into the store and register it with one worker, unless it is there already."""
         self._start(self._load_sample(), "load the sample")
 
     def scale(self, version: VersionSnapshot) -> None:
@@ -106,7 +107,8 @@ class Operations:
     async def _load_sample(self) -> None:
         file_name = await self._host.engine.add_to_store(SAMPLE, _unseen)
         summary = await self._host.engine.inspect(file_name)
-        await self._host.engine.register(Registration(url=file_name, initial_workers=1))
+        with contextlib.suppress(ConflictError):
+            await self._host.engine.register(Registration(url=file_name, initial_workers=1))
         self._registered(summary.model_name)
 
     def _show_failure(self, name: str, error: BaseException) -> None:

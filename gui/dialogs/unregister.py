@@ -37,7 +37,7 @@ class UnregisterDialog(OperationDialog):
         workers = len(version.workers)
         parts = [
             counted(workers, "Stops %n worker.", "Stops %n workers.") if workers else "",
-            counted(waiting, "%n request will fail.", "%n requests will fail.") if waiting else "",
+            counted(waiting, "%n request is answered first.", "%n requests are answered first.") if waiting else "",
             tr("The archive stays in the model store."),
         ]
         return " ".join(part for part in parts if part)

@@ -142,7 +142,7 @@ def test_unregistering_names_what_is_lost(run: Run, engine: FakeEngine) -> None:
     engine.put(version)
     dialog = UnregisterDialog(engine, version, BASE)
     assert dialog.windowTitle() == "Unregister digits 1.0?"
-    assert dialog.words.text() == "Stops 1 worker. 4 requests will fail. The archive stays in the model store."
+    assert dialog.words.text() == "Stops 1 worker. 4 requests are answered first. The archive stays in the model store."
     assert run(answered(dialog, dialog.accept_button.click)) is True
     assert engine.calls == [("unregister", "digits", "1.0")]
 

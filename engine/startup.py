@@ -1,0 +1,27 @@
+"""What `marina` and `marina-server` do before anything runs: read the settings, or print what was asked and leave."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from engine import VERSION
+from engine.errors import SettingsError
+from engine.settings import Settings, load
+
+
+def read_settings(program: str) -> Settings:
+    """Return the settings of this process; raises SystemExit once a version, the settings or a mistake was printed."""
+    try:
+        settings = load(sys.argv[1:], os.environ, Path.cwd(), program=program)
+    except SettingsError as error:
+        sys.stderr.write(f"{program}: {error}\n")
+        raise SystemExit(1) from None
+    if settings.show_version:
+        sys.stdout.write(f"Marina {VERSION}\n")
+        raise SystemExit(0)
+    if settings.print_config:
+        sys.stdout.writelines(f"{key}={value}  # {source}\n" for key, value, source in settings.describe())
+        raise SystemExit(0)
+    return settings
