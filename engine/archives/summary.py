@@ -39,6 +39,19 @@ def inspect(
     return _summary(path, path.stat().st_size, digest, manifest.parse(text, path.name), files)
 
 
+def check(path: Path, cancel: Event | None = None) -> None:
+    """Look through an archive without hashing it.
+
+    Raises:
+        InvalidArchiveError: it is no archive, is damaged or unsafe, or its manifest cannot be read.
+        CancelledActError: the cancel event was set.
+        OSError: the file cannot be read.
+
+    """
+    text, _ = _read_archive(path, Limits(), Meter("reading", 0, None, cancel))
+    manifest.parse(text, path.name)
+
+
 def _read_archive(path: Path, limits: Limits, meter: Meter) -> tuple[bytes | None, list[str]]:
     """Return the manifest's text, None when there is none, and the names of all files."""
     text, files = None, []

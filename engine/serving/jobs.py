@@ -51,7 +51,7 @@ class Stream:
 
 
 class Reply(NamedTuple):
-    """A handler's answer. `status` is 0 when the handler set none; `stream` holds what comes after `body`, if anything."""
+    """A handler's answer. `status` is 0 when the handler set none; `stream` is what comes after `body`, or None."""
 
     status: int
     phrase: str

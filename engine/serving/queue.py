@@ -1,7 +1,7 @@
 """The job queue of one version: batches jobs and gives them to idle workers. On the loop; hot.
 
-TorchServe's rule for batches: an idle worker takes the first job and waits up to `max_batch_delay` for `batch_size` jobs;
-only one worker gathers at a time. A job whose caller has gone is dropped, not run.
+TorchServe's rule for batches: an idle worker takes the first job and waits up to `max_batch_delay` for `batch_size`
+jobs; only one worker gathers at a time. A job whose caller has gone is not run, and counted as failed.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ class Batch:
         self._share(results, body, last=True)
 
     def failed(self, status: int, message: str) -> None:
-        """Fail every job."""
-        self._queue.in_flight -= len(self._jobs)
-        self._queue.failed += len(self._jobs)
-        for job in self._jobs:
+        """Fail every job; a second call, when its worker dies of the same cause, finds none left."""
+        jobs, self._jobs = self._jobs, []
+        self._queue.in_flight -= len(jobs)
+        self._queue.failed += len(jobs)
+        for job in jobs:
             job.fail(status, message)
 
     def _check(self, results: list[Result], body: memoryview) -> None:
@@ -131,6 +132,10 @@ class JobQueue:
 
     def drop(self, channel: Channel) -> None:
         """Forget this worker at once."""
+        self._forget(channel)
+        self._let_retired_go()
+
+    def _forget(self, channel: Channel) -> None:
         self._serving.discard(channel)
         self._retiring.pop(channel, None)
         if channel in self._idle:
@@ -138,16 +143,17 @@ class JobQueue:
 
     def _is_idle(self, channel: Channel) -> None:
         self._idle.append(channel)
-        if self._retiring:
-            self._let_retired_go()
+        self._let_retired_go()
         if self._pending and self._gathering is None:
             self._dispatch()
 
     def _let_retired_go(self) -> None:
+        if not self._retiring:
+            return
         for channel, done in list(self._retiring.items()):
-            needed = self._pending and len(self._serving) == len(self._retiring)
+            needed = self._pending and channel in self._serving and self._serving <= self._retiring.keys()
             if not channel.busy and not needed:
-                self.drop(channel)
+                self._forget(channel)
                 done()
 
     def _dispatch(self) -> None:
@@ -168,18 +174,20 @@ class JobQueue:
 
     def _send(self) -> None:
         jobs = self._take()
-        if not jobs:
-            return
-        channel = self._idle.popleft()
-        self.in_flight += len(jobs)
-        parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
-        channel.send([job.meta for job in jobs], parts, Batch(self, jobs))
+        if jobs:
+            channel = self._idle.popleft()
+            self.in_flight += len(jobs)
+            parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
+            channel.send([job.meta for job in jobs], parts, Batch(self, jobs))
+        self._let_retired_go()
 
     def _take(self) -> list[Job]:
         jobs: list[Job] = []
         while self._pending and len(jobs) < self._batch_size:
             job = self._pending.popleft()
-            if not job.future.done():
+            if job.future.done():
+                self.failed += 1
+            else:
                 jobs.append(job)
         return jobs
 

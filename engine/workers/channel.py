@@ -7,7 +7,7 @@ when the handler failed, the worker died or did not answer in time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -21,11 +21,52 @@ JOIN_BELOW = 16 * 1024
 # TorchServe's words for every request that a dying worker takes along.
 DIED = "Worker died."
 
-encode_json = msgspec.json.Encoder().encode
-decode_json = msgspec.json.Decoder().decode
-
 # One answer of a batch: length in bytes, status (0: none set), reason phrase, response headers.
-Result = tuple[int, int, str, dict[str, str]]
+Result = tuple[Annotated[int, msgspec.Meta(ge=0)], int, str, dict[str, str]]
+
+
+class Answers(msgspec.Struct):
+    """The meta of REPLY and PARTIAL; `engine.runtime.frames` says what the fields of all these are."""
+
+    batch: int
+    results: list[Result]
+
+
+class BatchFailure(msgspec.Struct):
+    """The meta of FAILED."""
+
+    batch: int
+    code: int
+    message: str
+
+
+class LoadedAnswer(msgspec.Struct):
+    """The meta of LOADED."""
+
+    device: str
+
+
+class LoadFailure(msgspec.Struct):
+    """The meta of LOAD_FAILED."""
+
+    code: int
+    message: str
+    traceback: str
+
+
+class Metrics(msgspec.Struct):
+    """The meta of METRICS."""
+
+    metrics: list[dict[str, Any]]
+
+
+# Decoded against their types, so that nonsense is refused before a batch is touched.
+encode_json = msgspec.json.Encoder().encode
+decode_answers = msgspec.json.Decoder(Answers).decode
+decode_batch_failure = msgspec.json.Decoder(BatchFailure).decode
+decode_loaded = msgspec.json.Decoder(LoadedAnswer).decode
+decode_load_failure = msgspec.json.Decoder(LoadFailure).decode
+decode_metrics = msgspec.json.Decoder(Metrics).decode
 
 
 class BatchListener(Protocol):
@@ -39,6 +80,13 @@ class BatchListener(Protocol):
 
     def failed(self, status: int, message: str) -> None:
         """The whole batch failed."""
+
+
+class SentBatch(NamedTuple):
+    """A batch that is with the worker, and how many requests it holds."""
+
+    listener: BatchListener
+    requests: int
 
 
 class ChannelOwner(Protocol):
@@ -70,7 +118,7 @@ class Channel(asyncio.BufferedProtocol):
         self.requests = 0
         self._max_body = max_body
         self._response_timeout = response_timeout
-        self._batches: dict[int, BatchListener] = {}
+        self._batches: dict[int, SentBatch] = {}
         self._next_batch = 0
         self._transport: asyncio.Transport | None = None
         self._closed = False
@@ -87,8 +135,8 @@ class Channel(asyncio.BufferedProtocol):
 
     @property
     def in_flight(self) -> int:
-        """How many batches are with the worker."""
-        return len(self._batches)
+        """How many requests are with the worker."""
+        return sum(batch.requests for batch in self._batches.values())
 
     def load(self, meta: dict[str, Any]) -> None:
         """Send LOAD; `engine.runtime.frames` lists what `meta` holds."""
@@ -97,7 +145,7 @@ class Channel(asyncio.BufferedProtocol):
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         """Send a batch; `bodies` are the inputs of all jobs in order."""
         self._next_batch = batch = self._next_batch + 1
-        self._batches[batch] = listener
+        self._batches[batch] = SentBatch(listener, len(jobs))
         self.requests += len(jobs)
         size = sum(map(len, bodies))
         self._write(encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), size), bodies)
@@ -119,8 +167,8 @@ class Channel(asyncio.BufferedProtocol):
             self._watch = None
         self.idle = _nobody
         batches, self._batches = self._batches, {}
-        for listener in batches.values():
-            listener.failed(status, message)
+        for batch in batches.values():
+            batch.listener.failed(status, message)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio's call)."""
@@ -140,7 +188,7 @@ class Channel(asyncio.BufferedProtocol):
         self._filled += nbytes
         try:
             self._read_large() if self._large is not None else self._read_scratch()
-        except (FrameError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        except (FrameError, msgspec.DecodeError, UnicodeDecodeError) as error:
             self.owner.broken(f"the worker sent what is no answer: {error}")
 
     def _read_large(self) -> None:
@@ -180,33 +228,41 @@ class Channel(asyncio.BufferedProtocol):
 
     def _take(self, prefix: Prefix, frame: memoryview) -> None:
         end_of_meta = PREFIX.size + prefix.meta_length
-        meta = decode_json(frame[PREFIX.size : end_of_meta])
-        body = frame[end_of_meta:]
+        meta, body = frame[PREFIX.size : end_of_meta], frame[end_of_meta:]
         if prefix.kind is Kind.REPLY:
-            self._end_batch(meta["batch"]).done(meta["results"], body)
+            answers = decode_answers(meta)
+            self._end_batch(answers.batch).done(answers.results, body)
             self.idle(self)
         elif prefix.kind is Kind.PARTIAL:
+            answers = decode_answers(meta)
+            self._listener(answers.batch).partial(answers.results, body)
             self._expect_answer()
-            self._batches[meta["batch"]].partial(meta["results"], body)
         elif prefix.kind is Kind.FAILED:
-            self._end_batch(meta["batch"]).failed(meta["code"], meta["message"])
+            failure = decode_batch_failure(meta)
+            self._end_batch(failure.batch).failed(failure.code, failure.message)
             self.idle(self)
         else:
             self._take_other(prefix.kind, meta)
 
-    def _take_other(self, kind: Kind, meta: dict[str, Any]) -> None:
+    def _take_other(self, kind: Kind, meta: memoryview) -> None:
         if kind is Kind.METRICS:
-            self.owner.metrics(meta["metrics"])
+            self.owner.metrics(decode_metrics(meta).metrics)
         elif kind is Kind.LOADED:
-            self.owner.loaded(meta["device"])
+            self.owner.loaded(decode_loaded(meta).device)
         elif kind is Kind.LOAD_FAILED:
-            self.owner.load_failed(meta["code"], meta["message"], meta["traceback"])
+            failure = decode_load_failure(meta)
+            self.owner.load_failed(failure.code, failure.message, failure.traceback)
         else:
             raise FrameError(f"a worker does not send {kind.name}")
 
+    def _listener(self, batch: int) -> BatchListener:
+        if batch not in self._batches:
+            raise FrameError(f"an answer to batch {batch}, which is not with the worker")
+        return self._batches[batch].listener
+
     def _end_batch(self, batch: int) -> BatchListener:
-        listener = self._batches.pop(batch)
-        self._deadline = asyncio.get_running_loop().time() + self._response_timeout
+        listener = self._listener(batch)
+        del self._batches[batch]
         return listener
 
     def _write(self, head: bytes, bodies: Sequence[bytes]) -> None:

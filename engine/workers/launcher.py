@@ -12,11 +12,10 @@ import os
 import signal
 import socket
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-from engine.tasks import TaskGroup
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
     from engine.workers.channel import Channel
 
 RUNTIME = Path(__file__).parent.parent / "runtime" / "__main__.py"
-READ_SIZE = 64 * 1024
 MAX_LINE = 8 * 1024
+# How long the output of a process that is gone is still read, in seconds.
+OUTPUT_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,10 @@ class SpawnLauncher:
     async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> WorkerProcess:
         """Start a process and connect `channel` to it; raises OSError when that is impossible."""
         ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            _, process = await loop.subprocess_exec(
+                lambda: SpawnedProcess(output),
                 spec.python, "-u", str(RUNTIME), "worker", "--channel-fd", str(theirs.fileno()),
                 pass_fds=[theirs.fileno()], cwd=spec.folder, env=dict(spec.environment), start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -81,57 +83,85 @@ class SpawnLauncher:
         finally:
             theirs.close()
         ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
-        await asyncio.get_running_loop().create_unix_connection(lambda: channel, sock=ours)
-        return SpawnedProcess(process, output)
+        await loop.create_unix_connection(lambda: channel, sock=ours)
+        return process
 
 
-@dataclass(slots=True)
-class SpawnedProcess:
-    """A process of our own, with a reader for each of its output streams."""
+class SpawnedProcess(asyncio.SubprocessProtocol):
+    """A process of our own, and what it prints.
 
-    process: asyncio.subprocess.Process
-    output: Output
-    pid: int = field(init=False)
-    readers: TaskGroup = field(init=False, default_factory=TaskGroup)
-    _reading: list[asyncio.Task[None]] = field(init=False, default_factory=list)
-    _gone: bool = field(init=False, default=False)
+    asyncio's `Process.wait` ends only once the pipes are closed, which a process that the worker left behind may hold
+    open for ever; the protocol hears of the exit itself.
+    """
 
-    def __post_init__(self) -> None:
-        """Begin to read what the process prints."""
-        self.pid = self.process.pid
-        for name, stream in (("stdout", self.process.stdout), ("stderr", self.process.stderr)):
-            if stream is not None:
-                reading = read_lines(stream, lambda line, name=name: self.output(name, line))  # type: ignore[misc]
-                self._reading.append(self.readers.start(reading, f"{name} of worker {self.pid}"))
+    def __init__(self, output: Output) -> None:
+        """`output` takes the lines that the process prints."""
+        self.pid = 0
+        self._lines = {1: Lines(partial(output, "stdout")), 2: Lines(partial(output, "stderr"))}
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._returncode: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._read = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (asyncio's call)."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+        self.pid = self._transport.get_pid() or 0
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        """Take what the process printed (asyncio's call)."""
+        self._lines[fd].feed(cast("bytes", data))
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Give the last line of a stream, even without a line end (asyncio's call)."""
+        self._lines.pop(fd).end()
+        if not self._lines:
+            self._read.set()
+
+    def process_exited(self) -> None:
+        """Kill what the process left behind in its session, before its id can be another's (asyncio's call)."""
+        self.kill()
+        transport = self._transport
+        if transport is not None:
+            self._returncode.set_result(transport.get_returncode() or 0)
 
     async def wait(self) -> int:
         """Return the exit code once the process is gone and its output is read."""
-        returncode = await self.process.wait()
-        # A process that the worker left behind may hold the pipes open for ever: kill its group before reading on.
-        self.kill()
-        self._gone = True
-        await asyncio.wait(self._reading, timeout=1.0)
-        await self.readers.aclose()
+        returncode = await asyncio.shield(self._returncode)
+        # Who has left the session as well may still hold the pipes: what it prints is not waited for.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._read.wait(), OUTPUT_GRACE)
+        if self._transport is not None:
+            self._transport.close()
         return returncode
 
     def kill(self) -> None:
         """End the process and every process in its session; safe to call when it is gone."""
-        if self._gone:
+        if self._returncode.done():
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
-async def read_lines(stream: asyncio.StreamReader, line: Callable[[str], None]) -> None:
-    """Call `line` for each line of `stream`; lines over `MAX_LINE` bytes are cut there, control characters escaped."""
-    rest = b""
-    while chunk := await stream.read(READ_SIZE):
-        *lines, rest = (rest + chunk).split(b"\n")
+class Lines:
+    """Cuts what a stream gives into lines: over `MAX_LINE` bytes they are cut there, control characters escaped."""
+
+    def __init__(self, line: Callable[[str], None]) -> None:
+        """`line` takes each line, without its end."""
+        self._line = line
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the stream."""
+        *lines, rest = (self._rest + chunk).split(b"\n")
+        self._rest = rest[:MAX_LINE]
         for text in lines:
-            line(printable(text))
-        rest = rest[:MAX_LINE]
-    if rest:
-        line(printable(rest))
+            self._line(printable(text))
+
+    def end(self) -> None:
+        """Give a last line that has no end."""
+        if self._rest:
+            self._line(printable(self._rest))
+            self._rest = b""
 
 
 def printable(text: bytes) -> str:

@@ -199,6 +199,7 @@ class Life:
         self.state = WorkerState.STARTING
         self.facts = Facts()
         self.story: deque[str] = deque(maxlen=STORY_LENGTH)
+        self._leave_by: float | None = None
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take `event` at `now` (seconds, any clock that only grows) and return what to do, in order.
@@ -233,8 +234,7 @@ class Life:
         return self._fail(event.cause, now)
 
     def _not_loaded(self, event: LoadFailed, now: float) -> list[Command]:
-        self.facts = replace(self.facts, traceback=event.traceback, out_of_memory=event.out_of_memory)
-        return [Kill(), *self._fail(event.cause, now)]
+        return [Kill(), *self._fail(event.cause, now, event.traceback, out_of_memory=event.out_of_memory)]
 
     def _load_overdue(self, _event: TimerDue, now: float) -> list[Command]:
         cause = f"the handler was not loaded within {self.limits.startup_timeout:g} s (startup_timeout)"
@@ -244,13 +244,20 @@ class Life:
         return [Kill(), *self._fail(event.cause, now)]
 
     def _died(self, event: Exited, now: float) -> list[Command]:
-        self.facts = replace(self.facts, traceback=event.log)
-        return [Kill(), *self._fail(event.cause, now)]
+        return [Kill(), *self._fail(event.cause, now, event.log)]
 
-    def _fail(self, cause: str, now: float) -> list[Command]:
+    def _fail(self, cause: str, now: float, traceback: str = "", *, out_of_memory: bool = False) -> list[Command]:
         facts = self.facts
         since = now if facts.failing_since is None else facts.failing_since
-        self.facts = replace(facts, pid=None, failures=facts.failures + 1, failing_since=since, last_death=cause)
+        self.facts = replace(
+            facts,
+            pid=None,
+            failures=facts.failures + 1,
+            failing_since=since,
+            last_death=cause,
+            traceback=traceback,
+            out_of_memory=out_of_memory,
+        )
         if now - since >= self.limits.retry_window:
             self.state = WorkerState.FAILED
             return [CancelTimer()]
@@ -266,28 +273,23 @@ class Life:
         self.facts = replace(self.facts, failures=0, failing_since=None)
         return self._again(event, now)
 
-    def _retire(self, event: Drain, _now: float) -> list[Command]:
+    def _retire(self, event: Drain, now: float) -> list[Command]:
         self.state = WorkerState.DRAINING
-        if event.timeout is None:
-            return [Retire()]
-        return [SetTimer(event.timeout), Retire()]
-
-    def _abandon(self, _event: Event, _now: float) -> list[Command]:
-        self.state = WorkerState.DRAINING
-        return [Kill(), *self._stop()]
+        return [*self._hurry(event, now), Retire()]
 
     def _abandon_launch(self, _event: Drain, _now: float) -> list[Command]:
         self.state = WorkerState.DRAINING
         return []
 
-    def _launched_in_vain(self, _event: Event, _now: float) -> list[Command]:
-        return [Kill(), *self._stop()]
-
-    def _close(self, _event: Drained, _now: float) -> list[Command]:
+    def _close(self, _event: Drained, now: float) -> list[Command]:
+        self._leave_by = now + LEAVE_GRACE
         return [SetTimer(LEAVE_GRACE), CloseChannel()]
 
-    def _hurry(self, event: Drain, _now: float) -> list[Command]:
-        return [] if event.timeout is None else [SetTimer(event.timeout)]
+    def _hurry(self, event: Drain, now: float) -> list[Command]:
+        if event.timeout is None or (self._leave_by is not None and now + event.timeout >= self._leave_by):
+            return []
+        self._leave_by = now + event.timeout
+        return [SetTimer(event.timeout)]
 
     def _launched_too_late(self, _event: Launched, _now: float) -> list[Command]:
         return [Kill()]
@@ -295,7 +297,7 @@ class Life:
     def _ignore(self, _event: Event, _now: float) -> list[Command]:
         return []
 
-    def _left(self, _event: Event, _now: float) -> list[Command]:
+    def _end(self, _event: Event, _now: float) -> list[Command]:
         return [Kill(), *self._stop()]
 
     def _give_up(self, _event: Drain, _now: float) -> list[Command]:
@@ -316,17 +318,17 @@ class Life:
         (WorkerState.LOADING, TimerDue): _load_overdue,
         (WorkerState.LOADING, Broken): _broken,
         (WorkerState.LOADING, Exited): _died,
-        (WorkerState.LOADING, Drain): _abandon,
+        (WorkerState.LOADING, Drain): _end,
         (WorkerState.READY, Broken): _broken,
         (WorkerState.READY, Exited): _died,
         (WorkerState.READY, Drain): _retire,
-        (WorkerState.DRAINING, Launched): _launched_in_vain,
-        (WorkerState.DRAINING, LaunchFailed): _launched_in_vain,
+        (WorkerState.DRAINING, Launched): _end,
+        (WorkerState.DRAINING, LaunchFailed): _end,
         (WorkerState.DRAINING, Drained): _close,
         (WorkerState.DRAINING, Drain): _hurry,
-        (WorkerState.DRAINING, TimerDue): _left,
-        (WorkerState.DRAINING, Broken): _left,
-        (WorkerState.DRAINING, Exited): _left,
+        (WorkerState.DRAINING, TimerDue): _end,
+        (WorkerState.DRAINING, Broken): _end,
+        (WorkerState.DRAINING, Exited): _end,
         (WorkerState.BACKING_OFF, TimerDue): _again,
         (WorkerState.BACKING_OFF, Retry): _once_more,
         (WorkerState.BACKING_OFF, Drain): _give_up,

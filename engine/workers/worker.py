@@ -160,8 +160,9 @@ class Worker:
         channel = Channel(self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout)
         try:
             process = await self._launcher.launch(self._plan.launch, channel, self._print)
-        except OSError as error:
-            self.feed(life.LaunchFailed(f"cannot start {self._plan.launch.python}: {error.strerror or error}"))
+        except Exception as error:  # noqa: BLE001 - whatever kept it from starting, a Launch ends with one event
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            self.feed(life.LaunchFailed(f"cannot start {self._plan.launch.python}: {reason}"))
             return
         self._channel, self._process = channel, process
         self.feed(life.Launched(process.pid))
@@ -171,7 +172,7 @@ class Worker:
             self.feed(life.Exited(_cause(describe_exit(returncode), in_flight), "\n".join(self.lines)))
 
     def _let_go(self, status: int, *, kill: bool) -> int:
-        """Have done with the current process; returns how many batches were in flight."""
+        """Have done with the current process; returns how many requests were in flight."""
         process, channel, self._process, self._channel = self._process, self._channel, None, None
         if channel is None or process is None:
             return 0
@@ -230,7 +231,7 @@ class Worker:
             asyncio.get_running_loop().call_later(EXIT_GRACE, self._still_there, self._process)
 
     def _still_there(self, process: WorkerProcess) -> None:
-        if process is self._process and self.state is not WorkerState.DRAINING:
+        if process is self._process:
             self.broken("the worker closed its connection but did not exit")
 
 

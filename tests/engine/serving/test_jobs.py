@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.errors import PredictionError
+from engine.serving.jobs import Input, Job, Stream
+from tests.support.loops import turn, virtual_time
+
+if TYPE_CHECKING:
+    from engine.workers.channel import Result
+
+PLAIN: Result = (3, 0, "", {})
+
+
+@virtual_time
+async def test_a_job_describes_its_inputs() -> None:
+    job = Job("id-1", {"a": "b"}, [Input("body", "text/plain", b"abc"), Input("more", "", b"")])
+    assert job.meta == {"id": "id-1", "headers": {"a": "b"}, "inputs": [("body", "text/plain", 3), ("more", "", 0)]}
+    assert job.parts == [b"abc", b""]
+
+
+@virtual_time
+async def test_an_answer_carries_what_the_handler_set() -> None:
+    job = Job("id-1", {}, [])
+    job.answer((3, 201, "Made", {"x": "y"}), memoryview(b"abc"), last=True)
+    reply = await job.future
+    assert (reply.status, reply.phrase, reply.headers, bytes(reply.body)) == (201, "Made", {"x": "y"}, b"abc")
+    assert reply.stream is None
+
+
+@virtual_time
+async def test_a_caller_that_has_gone_gets_nothing() -> None:
+    job = Job("id-1", {}, [])
+    job.future.cancel()
+    job.answer(PLAIN, memoryview(b"abc"), last=False)
+    job.answer(PLAIN, memoryview(b"abc"), last=True)
+    job.fail(500, "no")
+    assert job.future.cancelled()
+    assert job.stream is None
+
+
+@virtual_time
+async def test_a_reader_of_a_stream_waits_for_the_next_piece() -> None:
+    stream = Stream()
+
+    async def read() -> list[bytes]:
+        return [piece async for piece in stream]
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(read())
+        for piece in (b"a", b"b", None):
+            await turn()
+            assert not reading.done()
+            stream.put(piece)
+    assert reading.result() == [b"a", b"b"]
+
+
+@virtual_time
+async def test_a_failure_is_raised_after_the_pieces_before_it() -> None:
+    stream = Stream()
+    stream.put(b"a")
+    stream.put(PredictionError("gone", 500))
+    assert await anext(stream) == b"a"
+    with pytest.raises(PredictionError, match="gone"):
+        await anext(stream)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from engine.workers.environment import worker_environment
+
+OURS = {"TS_DECODE_INPUT_REQUEST": "true", "TS_IPEX_ENABLE": "false", "TS_IPEX_GPU_ENABLE": "false"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["QT_QPA_PLATFORM", "QML2_IMPORT_PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "_PYI_ARCHIVE", "MARINA_HOME"],
+)
+def test_what_belongs_to_the_window_is_withheld(name: str) -> None:
+    assert worker_environment({name: "x"}, None, decode_input=True) == OURS
+
+
+def test_the_rest_is_inherited() -> None:
+    seen = worker_environment({"PATH": "/bin", "MY_QT_": "1"}, None, decode_input=True)
+    assert seen == {"PATH": "/bin", "MY_QT_": "1", **OURS}
+
+
+def test_hidden_variables_are_matched_whole() -> None:
+    environ = {"SECRET": "x", "SECRETS": "y", "AWS_KEY": "z"}
+    seen = worker_environment(environ, re.compile("SECRET|AWS_.*"), decode_input=True)
+    assert seen == {"SECRETS": "y", **OURS}
+
+
+def test_handlers_learn_whether_input_is_decoded() -> None:
+    seen = worker_environment({"TS_DECODE_INPUT_REQUEST": "maybe"}, None, decode_input=False)
+    assert seen["TS_DECODE_INPUT_REQUEST"] == "false"

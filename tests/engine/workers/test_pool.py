@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.errors import WorkerStartError
+from engine.registry.records import Target
+from engine.snapshots import WorkerState
+from engine.workers.pool import Pool
+from tests.support.fakes_workers import FakeDispatcher, FakeLauncher, a_plan
+from tests.support.loops import now, turn, virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Setting:
+    """A pool whose workers are fakes that load at once."""
+
+    def __init__(self, **limits: float) -> None:
+        self.launcher = FakeLauncher()
+        self.launcher.loads_at_once = True
+        self.dispatcher = FakeDispatcher()
+        self.changes = 0
+        self.pool = Pool(a_plan(**limits), self.launcher, self.dispatcher, itertools.count(9000), self._changed)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    async def scale(self, target: int, most: int | None = None) -> None:
+        """Set the target and wait until it is reached."""
+        await self.pool.settled(self.pool.set_target(Target(target, target if most is None else most)))
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.pool.workers)
+
+    @property
+    def states(self) -> set[WorkerState]:
+        return {worker.state for worker in self.pool.workers.values()}
+
+
+@contextlib.asynccontextmanager
+async def a_pool(**limits: Any) -> AsyncIterator[Setting]:
+    """Give an empty pool; afterwards it is closed, and every process must be gone."""
+    setting = Setting(**limits)
+    yield setting
+    setting.launcher.gate.set()
+    setting.dispatcher.lets_go_at_once = True
+    await setting.pool.close(0)
+    assert setting.launcher.alive == []
+    assert setting.ids == []
+
+
+@virtual_time
+async def test_workers_come_up_to_the_minimum() -> None:
+    async with a_pool() as setting:
+        await setting.scale(2)
+        assert setting.ids == ["9000", "9001"]
+        assert setting.states == {WorkerState.READY}
+        assert setting.pool.hopeful == 2
+        assert setting.changes > 0
+
+
+@virtual_time
+async def test_nothing_happens_between_minimum_and_maximum() -> None:
+    async with a_pool() as setting:
+        await setting.scale(2)
+        await setting.scale(1, 3)
+        assert setting.ids == ["9000", "9001"]
+        assert setting.launcher.launches == 2
+
+
+@virtual_time
+async def test_the_newest_go_first_and_ids_are_never_used_again() -> None:
+    async with a_pool() as setting:
+        await setting.scale(3)
+        await setting.scale(1)
+        assert setting.ids == ["9000"]
+        await setting.scale(2)
+        assert setting.ids == ["9000", "9003"]
+
+
+@virtual_time
+async def test_a_pool_scaled_to_nothing_is_settled_when_all_are_gone() -> None:
+    async with a_pool() as setting:
+        await setting.scale(2)
+        for process in setting.launcher.processes:
+            process.stubborn = True
+        await setting.scale(0)
+        assert setting.ids == []
+        assert now() == pytest.approx(2)
+
+
+@virtual_time
+async def test_settled_raises_the_cause_of_the_first_failure() -> None:
+    async with a_pool() as setting:
+        setting.launcher.loads_at_once = False
+        coming = setting.pool.set_target(Target(2, 2))
+        await turn()
+        setting.launcher.processes[0].loads()
+        setting.launcher.processes[1].fails_to_load("MemoryError: too big", code=507)
+        with pytest.raises(WorkerStartError, match="worker 9001: MemoryError: too big") as failure:
+            await setting.pool.settled(coming)
+        assert (failure.value.cause, failure.value.out_of_memory) == ("MemoryError: too big", True)
+
+
+@virtual_time
+async def test_settled_ends_when_what_it_waited_for_is_no_longer_wanted() -> None:
+    async with a_pool() as setting:
+        setting.launcher.gate.clear()
+        coming = setting.pool.set_target(Target(2, 2))
+        async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
+            tasks.create_task(setting.pool.settled(coming))
+            await turn()
+            setting.pool.set_target(Target())
+            setting.launcher.gate.set()
+        assert setting.ids == []
+
+
+@virtual_time
+async def test_a_worker_that_crashes_is_replaced_by_itself() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1)
+        setting.launcher.processes[0].exit(1)
+        await turn()
+        assert setting.states == {WorkerState.BACKING_OFF}
+        assert setting.pool.hopeful == 1
+        await asyncio.sleep(1.001)
+        assert setting.ids == ["9000"]
+        assert setting.states == {WorkerState.READY}
+
+
+@virtual_time
+async def test_a_failed_worker_stays_until_it_is_retried() -> None:
+    async with a_pool(retry_window=0) as setting:
+        setting.launcher.errors = [OSError("no")]
+        with pytest.raises(WorkerStartError):
+            await setting.scale(1)
+        assert setting.states == {WorkerState.FAILED}
+        assert setting.pool.hopeful == 0
+        setting.pool.retry("9000")
+        await turn()
+        assert setting.states == {WorkerState.READY}
+
+
+@virtual_time
+async def test_scaling_tries_failed_workers_again() -> None:
+    async with a_pool(retry_window=0) as setting:
+        setting.launcher.errors = [OSError("no"), OSError("no")]
+        with pytest.raises(WorkerStartError):
+            await setting.scale(2)
+        await turn()
+        assert setting.states == {WorkerState.FAILED}
+        await setting.scale(2)
+        assert setting.ids == ["9000", "9001"]
+        assert setting.states == {WorkerState.READY}
+
+
+@virtual_time
+async def test_a_retry_of_a_worker_that_runs_or_is_not_there_does_nothing() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1)
+        setting.pool.retry("9000")
+        setting.pool.retry("1")
+        await turn()
+        assert setting.launcher.launches == 1
+
+
+@virtual_time
+async def test_a_retry_does_not_wait_for_the_back_off() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1)
+        setting.launcher.processes[0].exit(1)
+        await turn()
+        setting.pool.retry("9000")
+        await turn()
+        assert setting.states == {WorkerState.READY}
+        assert now() == 0
+        await asyncio.sleep(10)
+        assert setting.launcher.launches == 2
+
+
+async def _while_launching(setting: Setting) -> None:
+    setting.launcher.gate.clear()
+    setting.pool.set_target(Target(1, 1))
+    await turn()
+
+
+async def _while_loading(setting: Setting) -> None:
+    setting.launcher.loads_at_once = False
+    setting.pool.set_target(Target(1, 1))
+    await turn()
+
+
+async def _while_ready(setting: Setting) -> None:
+    await setting.scale(1)
+
+
+async def _while_draining(setting: Setting) -> None:
+    setting.dispatcher.lets_go_at_once = False
+    await setting.scale(1)
+    setting.pool.set_target(Target())
+
+
+async def _while_backing_off(setting: Setting) -> None:
+    setting.launcher.errors = [OSError("no")]
+    setting.pool.set_target(Target(1, 1))
+    await turn()
+
+
+async def _when_failed(setting: Setting) -> None:
+    await _while_backing_off(setting)
+    setting.launcher.errors = [OSError("no")]
+    await asyncio.sleep(1.001)
+
+
+SITUATIONS = {
+    WorkerState.STARTING: _while_launching,
+    WorkerState.LOADING: _while_loading,
+    WorkerState.READY: _while_ready,
+    WorkerState.DRAINING: _while_draining,
+    WorkerState.BACKING_OFF: _while_backing_off,
+    WorkerState.FAILED: _when_failed,
+}
+
+
+@pytest.mark.parametrize("state", SITUATIONS)
+@virtual_time
+async def test_a_pool_closes_from_every_state(state: WorkerState) -> None:
+    async with a_pool(retry_window=1) as setting:
+        await SITUATIONS[state](setting)
+        assert setting.states == {state}
+        asyncio.get_running_loop().call_later(3, setting.launcher.gate.set)
+        await setting.pool.close(5)
+        assert setting.launcher.alive == []
+        assert setting.ids == []
+
+
+@virtual_time
+async def test_close_waits_for_processes_to_be_gone() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1)
+        setting.dispatcher.lets_go_at_once = False
+        async with asyncio.TaskGroup() as tasks:
+            closing = tasks.create_task(setting.pool.close(None))
+            await asyncio.sleep(1000)
+            assert not closing.done()
+            setting.dispatcher.let_go()
+        assert setting.launcher.alive == []
+
+
+@virtual_time
+async def test_close_hurries_those_that_drain_without_a_limit() -> None:
+    async with a_pool() as setting:
+        await _while_draining(setting)
+        await setting.pool.close(5)
+        assert now() == pytest.approx(5)
+
+
+@virtual_time
+async def test_a_closed_pool_may_be_closed_again() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1)
+        await setting.pool.close(None)
+        await setting.pool.close(None)

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.runtime.frames import MAX_META, PREFIX, Kind
+from engine.workers.channel import SCRATCH, Channel
+from tests.support.fakes_workers import frame, reply, split_frames
+from tests.support.loops import now, turn, virtual_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from engine.workers.channel import Result
+
+MAX_BODY = 300_000
+TIMEOUT = 60.0
+
+
+class Owner:
+    """Notes what a channel tells of its worker; gives up on it like the real one."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+        self.channel: Channel | None = None
+
+    def loaded(self, device: str) -> None:
+        self.told.append(("loaded", device))
+
+    def load_failed(self, code: int, message: str, traceback: str) -> None:
+        self.told.append(("load failed", (code, message, traceback)))
+
+    def metrics(self, metrics: list[dict[str, Any]]) -> None:
+        self.told.append(("metrics", metrics))
+
+    def broken(self, cause: str) -> None:
+        self.told.append(("broken", cause))
+        if self.channel is not None:
+            self.channel.abort(500, "Worker died.")
+
+    def disconnected(self) -> None:
+        self.told.append(("disconnected", None))
+
+
+class Listener:
+    """Notes what becomes of a batch."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def partial(self, results: list[Result], body: memoryview) -> None:
+        self.told.append(("partial", bytes(body)))
+        assert sum(result[0] for result in results) == len(body)
+
+    def done(self, results: list[Result], body: memoryview) -> None:
+        self.told.append(("done", bytes(body)))
+        assert sum(result[0] for result in results) == len(body)
+
+    def failed(self, status: int, message: str) -> None:
+        self.told.append(("failed", (status, message)))
+
+
+class Peer:
+    """A scripted worker at the other end of a real socket."""
+
+    def __init__(self, channel: Channel, owner: Owner, theirs: socket.socket) -> None:
+        self.channel = channel
+        self.owner = owner
+        self.socket = theirs
+        self.idle = 0
+        channel.idle = self._is_idle
+
+    def _is_idle(self, _channel: Channel) -> None:
+        self.idle += 1
+
+    async def says(self, data: bytes) -> None:
+        """Send `data` and let the channel read it all."""
+        await asyncio.get_running_loop().sock_sendall(self.socket, data)
+        await turn()
+
+    async def hears(self) -> list[tuple[Kind, dict[str, Any], bytes]]:
+        """Return the frames that the engine has sent."""
+        await turn()
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := self.socket.recv(SCRATCH):
+                data += chunk
+        return split_frames(data)
+
+    def sends(self, jobs: int = 1) -> Listener:
+        """Have the engine send a batch."""
+        listener = Listener()
+        self.channel.send([{"id": str(number)} for number in range(jobs)], [b"x"] * jobs, listener)
+        return listener
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[Peer]:
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.settimeout(0)
+    owner = Owner()
+    channel = owner.channel = Channel(owner, max_body=MAX_BODY, response_timeout=TIMEOUT)
+    await asyncio.get_running_loop().create_unix_connection(lambda: channel, sock=ours)
+    with theirs:
+        yield Peer(channel, owner, theirs)
+        channel.abort(500, "The test is over.")
+        await turn()
+
+
+ANSWER_TO_ONE = reply(1, b"result")
+
+
+@virtual_time
+async def test_a_batch_is_one_frame_with_every_input() -> None:
+    async with connected() as peer:
+        peer.channel.load({"model_name": "net"})
+        peer.channel.send([{"id": "a"}, {"id": "b"}], [b"one", b"", b"three"], Listener())
+        assert await peer.hears() == [
+            (Kind.LOAD, {"model_name": "net"}, b""),
+            (Kind.PREDICT, {"batch": 1, "jobs": [{"id": "a"}, {"id": "b"}]}, b"onethree"),
+        ]
+        assert (peer.channel.requests, peer.channel.in_flight, peer.channel.busy) == (2, 2, True)
+
+
+@virtual_time
+async def test_a_large_batch_arrives_whole() -> None:
+    async with connected() as peer:
+        peer.channel.send([{"id": "a"}], [b"x" * 40_000, b"y" * 40_000], Listener())
+        assert (await peer.hears())[0][2] == b"x" * 40_000 + b"y" * 40_000
+
+
+@virtual_time
+async def test_an_answer_ends_its_batch_and_makes_the_worker_idle() -> None:
+    async with connected() as peer:
+        listener = peer.sends()
+        await peer.says(ANSWER_TO_ONE)
+        assert listener.told == [("done", b"result")]
+        assert (peer.idle, peer.channel.busy, peer.channel.in_flight) == (1, False, 0)
+
+
+@virtual_time
+async def test_an_answer_may_be_split_at_any_byte() -> None:
+    async with connected() as peer:
+        for cut in range(1, len(ANSWER_TO_ONE)):
+            listener = peer.sends()
+            answer = reply(cut, b"result")
+            await peer.says(answer[:cut])
+            assert listener.told == []
+            await peer.says(answer[cut:])
+            assert listener.told == [("done", b"result")]
+        assert peer.owner.told == []
+
+
+@virtual_time
+async def test_several_frames_may_come_in_one_read() -> None:
+    async with connected() as peer:
+        listener = peer.sends()
+        metrics = frame(Kind.METRICS, {"metrics": [{"name": "t"}]})
+        half = len(metrics) // 2
+        await peer.says(metrics + reply(1, b"one", kind=Kind.PARTIAL) + reply(1, b"two") + metrics[:half])
+        await peer.says(metrics[half:])
+        assert listener.told == [("partial", b"one"), ("done", b"two")]
+        assert peer.owner.told == [("metrics", [{"name": "t"}])] * 2
+
+
+@pytest.mark.parametrize("size", [SCRATCH - 100, SCRATCH, SCRATCH + 1, MAX_BODY])
+@virtual_time
+async def test_an_answer_may_be_larger_than_one_read(size: int) -> None:
+    async with connected() as peer:
+        first, body = peer.sends(), bytes(range(256)) * (size // 256) + bytes(size % 256)
+        await peer.says(frame(Kind.METRICS, {"metrics": []}) + reply(1, body))
+        assert first.told == [("done", body)]
+        second = peer.sends()
+        await peer.says(reply(2, b"small"))
+        assert second.told == [("done", b"small")]
+
+
+@virtual_time
+async def test_a_failed_batch_tells_its_listener() -> None:
+    async with connected() as peer:
+        listener = peer.sends()
+        await peer.says(frame(Kind.FAILED, {"batch": 1, "code": 503, "message": "Prediction failed"}))
+        assert listener.told == [("failed", (503, "Prediction failed"))]
+        assert peer.idle == 1
+
+
+@virtual_time
+async def test_the_outcome_of_a_load_reaches_the_owner() -> None:
+    async with connected() as peer:
+        await peer.says(frame(Kind.LOADED, {"device": "cuda:0"}))
+        await peer.says(frame(Kind.LOAD_FAILED, {"code": 507, "message": "MemoryError", "traceback": "Traceback"}))
+        assert peer.owner.told == [("loaded", "cuda:0"), ("load failed", (507, "MemoryError", "Traceback"))]
+
+
+NONSENSE = {
+    "garbage": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not a frame"),
+    "another format": (PREFIX.pack(b"MF", 9, Kind.REPLY, 0, 0), "not a frame"),
+    "an unknown kind": (PREFIX.pack(b"MF", 1, 99, 0, 0), "unknown frame kind 99"),
+    "an oversized body": (PREFIX.pack(b"MF", 1, Kind.REPLY, 2, MAX_BODY + 1), f"over the limit of {MAX_BODY}"),
+    "oversized meta": (PREFIX.pack(b"MF", 1, Kind.REPLY, MAX_META + 1, 0), f"over the limit of {MAX_META}"),
+    "meta that is no JSON": (PREFIX.pack(b"MF", 1, Kind.REPLY, 2, 0) + b"{]", "malformed"),
+    "meta that is no text": (PREFIX.pack(b"MF", 1, Kind.LOADED, 14, 0) + b'{"device":"\xff"}', "utf-8"),
+    "an unknown batch": (reply(7, b"x"), "batch 7"),
+    "a piece of an unknown batch": (reply(7, b"x", kind=Kind.PARTIAL), "batch 7"),
+    "a kind of the engine's": (frame(Kind.PREDICT, {}), "does not send PREDICT"),
+    "no results": (frame(Kind.REPLY, {"batch": 1}), "results"),
+    "null results": (frame(Kind.REPLY, {"batch": 1, "results": None}), "Expected `array`"),
+    "a short result": (frame(Kind.REPLY, {"batch": 1, "results": [[0, 200, ""]]}), "length 4"),
+    "a length in words": (frame(Kind.REPLY, {"batch": 1, "results": [["x", 0, "", {}]]}), "Expected `int`"),
+    "a negative length": (frame(Kind.REPLY, {"batch": 1, "results": [[-1, 0, "", {}]]}), ">= 0"),
+    "a failure without a code": (frame(Kind.FAILED, {"batch": 1, "message": "no"}), "code"),
+    "a load without a device": (frame(Kind.LOADED, {}), "device"),
+}
+
+
+@pytest.mark.parametrize("case", NONSENSE)
+@virtual_time
+async def test_nonsense_breaks_the_worker_and_fails_what_is_in_flight(case: str) -> None:
+    data, cause = NONSENSE[case]
+    async with connected() as peer:
+        listener = peer.sends()
+        await peer.says(data)
+        ((what, told),) = peer.owner.told
+        assert what == "broken"
+        assert cause in told
+        assert listener.told == [("failed", (500, "Worker died."))]
+        assert peer.idle == 0
+
+
+@virtual_time
+async def test_an_answer_that_is_late_breaks_the_worker() -> None:
+    async with connected() as peer:
+        listener = peer.sends()
+        await asyncio.sleep(TIMEOUT - 0.001)
+        assert peer.owner.told == []
+        await asyncio.sleep(0.002)
+        assert peer.owner.told == [("broken", "no answer within 60 s (response_timeout)")]
+        assert listener.told == [("failed", (500, "Worker died."))]
+
+
+@virtual_time
+async def test_each_piece_and_each_batch_has_the_whole_time() -> None:
+    async with connected() as peer:
+        peer.sends()
+        await asyncio.sleep(40)
+        await peer.says(reply(1, b"x", kind=Kind.PARTIAL))
+        await asyncio.sleep(40)
+        await peer.says(reply(1, b"x"))
+        peer.sends()
+        sent = now()
+        await asyncio.sleep(TIMEOUT - 0.001)
+        assert peer.owner.told == []
+        await asyncio.sleep(0.002)
+        assert peer.owner.told == [("broken", "no answer within 60 s (response_timeout)")]
+        assert now() == pytest.approx(sent + TIMEOUT, abs=0.01)
+
+
+@virtual_time
+async def test_an_idle_worker_is_never_late() -> None:
+    async with connected() as peer:
+        peer.sends()
+        await peer.says(reply(1, b"x"))
+        await asyncio.sleep(10 * TIMEOUT)
+        assert peer.owner.told == []
+
+
+@virtual_time
+async def test_abort_fails_what_is_in_flight_and_hangs_up() -> None:
+    async with connected() as peer:
+        listener = peer.sends()
+        await peer.hears()
+        peer.channel.abort(507, "Worker died.")
+        await turn()
+        assert listener.told == [("failed", (507, "Worker died."))]
+        assert peer.socket.recv(1) == b""
+        assert (peer.owner.told, peer.idle, peer.channel.busy) == ([], 0, False)
+
+
+@virtual_time
+async def test_a_worker_that_hangs_up_is_told_once() -> None:
+    async with connected() as peer:
+        listener = peer.sends()
+        peer.socket.close()
+        await turn()
+        assert peer.owner.told == [("disconnected", None)]
+        assert listener.told == []
+        peer.channel.load({})
+        await turn()
+        assert peer.owner.told == [("disconnected", None)]
+
+
+@virtual_time
+async def test_our_own_close_is_not_told() -> None:
+    async with connected() as peer:
+        peer.channel.close()
+        await turn()
+        assert peer.owner.told == []
+        assert peer.socket.recv(1) == b""
