@@ -4,10 +4,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .PHONY: run serve test setup lint types contracts unit clean
 
-run: setup ## the window, with the sample model loaded and one worker ready
-ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
+# Asked before the set-up, which takes a minute the first time.
+ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
+run:
 	@echo "There is no display for a window here. Start Marina without one: make serve" >&2; exit 1
 else
+run: setup ## the window, with the sample model loaded and one worker ready
 	@$(BIN)/marina --sample
 endif
 

@@ -8,7 +8,7 @@ a minute, is repeatable, and refuses to pack a network that reads fewer than 97 
 from __future__ import annotations
 
 import io
-import tempfile
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,21 +114,29 @@ def accuracy(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> floa
         return (net(images.unsqueeze(1) / INK).argmax(dim=1) == labels).float().mean().item()
 
 
+def serialize(net: nn.Module) -> bytes:
+    """The network as TorchScript, without the notes for debugging: they hold paths of the machine that trains."""
+    written, kept = io.BytesIO(), io.BytesIO()
+    torch.jit.save(torch.jit.script(net), written)
+    with zipfile.ZipFile(written) as source, zipfile.ZipFile(kept, "w") as target:
+        for member in source.infolist():
+            if not member.filename.endswith(".debug_pkl"):
+                target.writestr(member, source.read(member))
+    return kept.getvalue()
+
+
 def save(net: nn.Module, destination: Path) -> None:
     """Packs the network as TorchScript with its handler."""
-    with tempfile.TemporaryDirectory() as folder:
-        serialized = Path(folder) / "digits.pt"
-        torch.jit.script(net).save(serialized)
-        sources = {name: FOLDER / name for name in ("digits_handler.py", "digits_image.py")}
-        pack(
-            destination,
-            model_name="digits",
-            version="1.0",
-            handler="digits_handler.py",
-            files={"digits.pt": serialized, **sources},
-            serialized_file="digits.pt",
-            description="Reads one handwritten digit from an image",
-        )
+    sources = {name: FOLDER / name for name in ("digits_handler.py", "digits_image.py")}
+    pack(
+        destination,
+        model_name="digits",
+        version="1.0",
+        handler="digits_handler.py",
+        files={"digits.pt": serialize(net), **sources},
+        serialized_file="digits.pt",
+        description="Reads one handwritten digit from an image",
+    )
 
 
 def save_examples(held: Digits) -> None:

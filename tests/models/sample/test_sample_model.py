@@ -57,6 +57,12 @@ def test_says_what_to_send_when_the_body_is_no_image(handler: Any) -> None:
     assert getattr(refused.value, "error_code", None) == 400
 
 
+def test_tells_no_path_of_the_machine_that_trained_it(unpacked: Path) -> None:
+    with zipfile.ZipFile(unpacked / "digits.pt") as network:
+        told = [name for name in network.namelist() if b"site-packages" in network.read(name)]
+    assert told == []
+
+
 def test_is_small_and_up_to_date(unpacked: Path) -> None:
     assert (SAMPLE / "digits.mar").stat().st_size < 1_000_000
     for name in ("digits_handler.py", "digits_image.py"):

@@ -65,7 +65,8 @@ def read_wav(body: object) -> torch.Tensor:
         raise PredictionException(f"the body is no WAV file: {error}", 400) from error
     if layout != (RATE, 1, 2):
         raise PredictionException("the recording must be 16 kHz, mono, 16 bit", 400)
-    return torch.frombuffer(bytearray(frames), dtype=torch.int16).float() / 32768 if frames else torch.zeros(0)
+    whole = bytearray(frames[: len(frames) // 2 * 2])  # a recording that was cut short may end inside a sample
+    return torch.frombuffer(whole, dtype=torch.int16).float() / 32768 if whole else torch.zeros(0)
 
 
 def runs(probabilities: Iterable[float]) -> Iterator[Interval]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import wave
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +31,14 @@ def handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler_path: None)
     return detector
 
 
+def recording(frames: bytes, rate: int = 16_000) -> bytearray:
+    target = io.BytesIO()
+    with wave.open(target, "wb") as written:
+        written.setparams((1, 2, rate, 0, "NONE", "not compressed"))
+        written.writeframes(frames)
+    return bytearray(target.getvalue())
+
+
 def test_finds_speech_where_it_is(handler: Any) -> None:
     truth = json.loads((DATA / "speech.json").read_text(encoding="utf-8"))
     [found] = handler.handle([{"body": bytearray((DATA / "speech.wav").read_bytes())}], None)
@@ -36,6 +46,23 @@ def test_finds_speech_where_it_is(handler: Any) -> None:
     for interval, true in zip(found, truth, strict=True):
         assert interval["start"] == pytest.approx(true["start"], abs=TOLERANCE)
         assert interval["end"] == pytest.approx(true["end"], abs=TOLERANCE)
+
+
+def test_hears_nothing_in_silence(handler: Any) -> None:
+    assert handler.handle([{"body": recording(b"")}, {"body": recording(bytes(32_000))}], None) == [[], []]
+
+
+def test_takes_a_recording_that_ends_inside_a_sample(handler: Any) -> None:
+    whole = (DATA / "speech.wav").read_bytes()
+    [found] = handler.handle([{"body": bytearray(whole[: len(whole) // 2 + 1])}], None)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_refuses_another_sample_rate(handler: Any, rate: int) -> None:
+    with pytest.raises(Exception, match="16 kHz") as refused:
+        handler.handle([{"body": recording(bytes(2), rate)}], None)
+    assert getattr(refused.value, "error_code", None) == 400
 
 
 @pytest.mark.parametrize("body", [b"", b"RIFF nonsense", "text"])
