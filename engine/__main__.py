@@ -24,7 +24,11 @@ def main() -> int:
     settings = read_settings("marina-server")
     home = Home.find(os.environ)
     logs = Logs(home.logs)
-    logs.open()
+    try:
+        logs.open()
+    except OSError as error:
+        print(f"Marina cannot write its log: {error}", file=sys.stderr)  # noqa: T201 - there is no log to say it in
+        return 1
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(serve(settings, home))

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.archives.sources import copy_into_store, locate
 from engine.archives.summary import inspect
@@ -18,8 +18,8 @@ from engine.errors import BadRequestError, ConflictError, MarinaError, Unavailab
 from engine.registration import (
     MAX_WORKERS,
     Registration,
+    default_workers,
     first_target,
-    name_version,
     require_range,
     specify,
 )
@@ -39,7 +39,7 @@ from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
 from engine.workers.memory import resident_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
     from engine.home import Home
@@ -48,12 +48,16 @@ if TYPE_CHECKING:
     from engine.workers.launcher import Launcher
     from engine.workers.worker import Worker
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 # TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
 PROCESSING = "Processing worker updates..."
 FIRST_WORKER_ID = 9000
 SAMPLE_SECONDS = 2.0
+# The longest wait for workers that anybody may ask for, in seconds.
+MAX_TIMEOUT = 10**9
 # How long requests in flight may take when Marina stops, in seconds.
 STOP_GRACE = 5.0
 
@@ -72,6 +76,10 @@ class Engine:
         self._writing = asyncio.Lock()
         self._threads = Threads("marina-disk", 4)
         self._tasks = TaskGroup()
+        self._acts = TaskGroup(on_error=_told_to_the_caller)
+        self._copying = TaskGroup(on_error=_told_to_the_caller)
+        self._leaving: set[Version] = set()
+        self._stopping = False
         self._worker_ids = itertools.count(FIRST_WORKER_ID)
         self._scratch = Scratch(self.home.unpacked)
         self._store = Store(self.home.database) if settings.restore else None
@@ -98,9 +106,15 @@ class Engine:
 
     async def stop(self) -> None:
         """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""
+        if self._stopping:
+            return
+        self._stopping = True
         await self._tasks.aclose()
-        await asyncio.gather(*(version.pool.close(STOP_GRACE) for version in self._versions.values()))
-        self._versions.clear()
+        await self._copying.aclose()
+        async with self._writing:
+            versions = {*self._versions.values(), *self._leaving}
+        await asyncio.gather(*(version.pool.close(STOP_GRACE) for version in versions))
+        await self._acts.join()
         if self._store:
             await self._store.close()
         await self._threads.run(self._scratch.close)
@@ -112,8 +126,9 @@ class Engine:
         """Register a version and return TorchServe's status text.
 
         Without workers to start, and with `synchronous`, the text tells the outcome; otherwise it is PROCESSING. Raises
-        BadRequestError, ArchiveNotFoundError, InvalidArchiveError, ConflictError, StoreError, and with `synchronous`
-        WorkerStartError. Whatever is raised, nothing of the registration remains.
+        BadRequestError, ArchiveNotFoundError, InvalidArchiveError, ConflictError, StoreError, UnavailableError once
+        Marina stops, and with `synchronous` WorkerStartError. Whatever is raised, nothing of the registration remains.
+        Cancelling it while the archive is unpacked leaves nothing either; later it only ends the caller's wait.
         """
         registration.check()
         return await self._register(registration, progress, loaded_at_startup=False)
@@ -131,38 +146,24 @@ class Engine:
         """Set how many workers a version should have; the default version when none is named.
 
         `timeout` is how many seconds workers on their way out may take for their requests: 0 none, -1 no limit (the API
-        document). Raises BadRequestError, NotFoundError, StoreError, and with `synchronous` WorkerStartError.
+        document). Raises BadRequestError, NotFoundError, StoreError, UnavailableError once Marina stops, and with
+        `synchronous` WorkerStartError.
         """
         target = _target(min_workers, max_workers)
-        require_range("timeout", timeout, -1, 10**9)
-        async with self._writing:
-            spec = self._registry.find(name, version)
-            if self._store:
-                await self._store.set_target(spec.key, target)
-            running = self._versions[spec.key]
-            coming = running.pool.set_target(target, _seconds(timeout))
-        self._feed.touch(spec.key)
+        require_range("timeout", timeout, -1, MAX_TIMEOUT)
+        running, coming = await self._whole(self._scale(name, version, target, timeout), f"scale {name}")
         if not synchronous:
             return PROCESSING
         try:
             await running.pool.settled(coming)
         except WorkerStartError as error:
-            raise _failed_to_start(spec.key, error) from error
+            raise _failed_to_start(running.spec.key, error) from error
         of_version = "" if version is None else f", version: {version}"
         return f"Workers scaled to {len(running.pool.workers)} for model: {name}{of_version}"
 
     async def set_default(self, name: str, version: str) -> str:
         """Make `version` the one that answers for the bare name. Raises NotFoundError, StoreError."""
-        async with self._writing:
-            previous = self._registry.set_default(name, version)
-            try:
-                if self._store:
-                    await self._store.set_default(Key(name, version))
-            except BaseException:
-                self._registry.set_default(name, previous)
-                raise
-        for spec in self._registry.versions(name):
-            self._feed.touch(spec.key)
+        await self._whole(self._set_default(name, version), f"default of {name}")
         return f'Default version successfully updated for model "{name}" to "{version}"'
 
     async def unregister(self, name: str, version: str | None = None, *, timeout: int = -1) -> str:
@@ -171,13 +172,8 @@ class Engine:
         `timeout` as for `scale`. Returns once its workers are gone. Raises NotFoundError, DefaultVersionError or
         StoreError.
         """
-        require_range("timeout", timeout, -1, 10**9)
-        async with self._writing:
-            spec = self._registry.require_removable(name, version)
-            if self._store:
-                await self._store.remove(spec.key)
-            leaving = self._forget(spec.key)
-        await self._close(leaving, _seconds(timeout))
+        require_range("timeout", timeout, -1, MAX_TIMEOUT)
+        await self._whole(self._unregister(name, version, timeout), f"unregister {name}")
         return f'Model "{name}" unregistered'
 
     def retry(self, name: str, version: str, worker_id: str) -> None:
@@ -191,9 +187,10 @@ class Engine:
 
         Raises InvalidArchiveError or OSError.
         """
-        return await self._threads.run_cancellable(
+        copying = self._threads.run_cancellable(
             lambda report, cancel: copy_into_store(path, self.home.model_store, report, cancel), progress
         )
+        return await self._copying.start(copying, f"copy {path.name}")
 
     async def inspect(self, file_name: str) -> ArchiveSummary:
         """Return what an archive in the model store says about itself, without running anything in it.
@@ -253,14 +250,60 @@ class Engine:
 
     # Behind the operations
 
+    async def _whole(self, act: Coroutine[Any, Any, T], name: str) -> T:
+        """Carry an act through even when its caller leaves half way: record, registry and workers stay in step."""
+        return await asyncio.shield(self._acts.start(act, name))
+
+    def _require_running(self) -> None:
+        if self._stopping:
+            raise UnavailableError("Marina is stopping and takes no more changes.")
+
+    async def _scale(
+        self, name: str, version: str | None, target: Target, timeout: int
+    ) -> tuple[Version, list[Worker]]:
+        async with self._writing:
+            self._require_running()
+            spec = self._registry.find(name, version)
+            if self._store:
+                await self._store.set_target(spec.key, target)
+            running = self._versions[spec.key]
+            coming = running.pool.set_target(target, _seconds(timeout))
+        self._feed.touch(spec.key)
+        return running, coming
+
+    async def _set_default(self, name: str, version: str) -> None:
+        async with self._writing:
+            previous = self._registry.set_default(name, version)
+            try:
+                if self._store:
+                    await self._store.set_default(Key(name, version))
+            except BaseException:
+                self._registry.set_default(name, previous)
+                raise
+        self._touch_all(name)
+
+    async def _unregister(self, name: str, version: str | None, timeout: int) -> None:
+        async with self._writing:
+            spec = self._registry.require_removable(name, version)
+            if self._store:
+                await self._store.remove(spec.key)
+            leaving = self._forget(spec.key)
+        await self._close(leaving, _seconds(timeout))
+
     async def _register(
         self, registration: Registration, progress: Callable[[Progress], None] | None, *, loaded_at_startup: bool
     ) -> str:
-        unpacked = await self._unpack(registration.url, progress)
+        self._require_running()
+        url = registration.url
+        unpacked = await self._copying.start(self._unpack(url, progress), f"unpack {url}")
+        act = self._add(registration, unpacked, loaded_at_startup=loaded_at_startup)
+        return await self._whole(act, f"register {url}")
+
+    async def _add(self, registration: Registration, unpacked: Unpacked, *, loaded_at_startup: bool) -> str:
         try:
-            manifest, config = unpacked.manifest, unpacked.config
             spec = specify(registration, unpacked, self.settings, loaded_at_startup=loaded_at_startup)
-            target = first_target(registration, config, self.settings, name_version(registration, manifest))
+            workers = default_workers(self.settings, loaded_at_startup=loaded_at_startup)
+            target = first_target(registration, unpacked.config, self.settings.model_defaults(*spec.key), workers)
             # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
             if not (registration.synchronous and target.min_workers):
                 await self._threads.run(require_handler, spec, unpacked.folder)
@@ -302,6 +345,7 @@ class Engine:
         """Record a version, then let it serve; returns the workers that are to come up."""
         spec = saved.spec
         async with self._writing:
+            self._require_running()
             self._registry.require_free(spec.key)
             if self._store:
                 is_first = spec.name not in self._registry.names()
@@ -330,13 +374,23 @@ class Engine:
         await self._close(version, 0)
 
     def _forget(self, key: Key) -> Version:
+        """Take a version out of sight; whoever calls this closes it, and a stop meanwhile hurries that."""
+        version = self._versions.pop(key)
+        self._leaving.add(version)
         self._registry.remove(key)
         self._feed.remove(key)
-        return self._versions.pop(key)
+        if key.name in self._registry.names():
+            self._touch_all(key.name)
+        return version
 
     async def _close(self, version: Version, drain_timeout: float | None) -> None:
         await version.pool.close(drain_timeout)
         await self._threads.run(self._scratch.remove, version.scratch)
+        self._leaving.discard(version)
+
+    def _touch_all(self, name: str) -> None:
+        for spec in self._registry.versions(name):
+            self._feed.touch(spec.key)
 
     def _version_changed(self, version: Version) -> None:
         if self._versions.get(version.spec.key) is version:
@@ -363,10 +417,8 @@ class Engine:
         return await self._threads.run(whole_store, self.home.model_store)
 
     async def _load_at_start(self, model: StartModel) -> None:
-        workers = self.settings.default_workers_per_model or os.cpu_count() or 1
-        registration = Registration(url=model.file, model_name=model.name, initial_workers=workers)
         try:
-            await self._register(registration, None, loaded_at_startup=True)
+            await self._register(Registration(model.file, model.name), None, loaded_at_startup=True)
         except ConflictError:
             log.info("%s is registered already.", model)
         except (MarinaError, OSError) as error:
@@ -383,6 +435,11 @@ class Engine:
                 if size != worker.memory and key in self._versions:
                     worker.memory = size
                     self._feed.touch(key)
+
+
+def _told_to_the_caller(name: str, error: BaseException) -> None:
+    """Leave a failed act to whoever asked for it; the log is only for who looks closely."""
+    log.debug("%s failed: %r", name, error)
 
 
 def _target(min_workers: int, max_workers: int | None) -> Target:

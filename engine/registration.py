@@ -6,6 +6,7 @@ the number of workers the model-config wins over the call (TorchServe).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,11 @@ from engine.snapshots import Key
 if TYPE_CHECKING:
     from engine.archives.manifest import Manifest
     from engine.archives.model_config import ModelConfig
-    from engine.settings import Settings
+    from engine.settings import ModelDefaults, Settings
     from engine.unpacked import Unpacked
 
-RUNTIMES = ("python", "python3", "LSP")
+# A runtime in any case, and as TorchServe spells it.
+RUNTIMES = {"python": "python", "python3": "python3", "lsp": "LSP"}
 MAX_WORKERS = 1000
 DEFAULT_BATCH_DELAY = 100
 MAX_INT = 2**31 - 1
@@ -45,8 +47,8 @@ class Registration:
 
     def check(self) -> None:
         """Raise BadRequestError naming the first parameter that is out of range."""
-        if self.runtime is not None and self.runtime.lower() not in [runtime.lower() for runtime in RUNTIMES]:
-            raise BadRequestError(f"Invalid RuntimeType value: {self.runtime}")
+        if self.runtime is not None:
+            _runtime(self.runtime)
         require_range("batch_size", self.batch_size, 1, 65536)
         require_range("max_batch_delay", self.max_batch_delay, 0, 3_600_000)
         require_range("initial_workers", self.initial_workers, 0, MAX_WORKERS)
@@ -61,12 +63,18 @@ def require_range(name: str, value: int | None, low: int, high: int) -> None:
 
 
 def name_version(registration: Registration, manifest: Manifest) -> Key:
-    """Return the identity that the version will have; raises InvalidArchiveError when nobody gives a name."""
+    """Return the identity that the version will have.
+
+    Raises InvalidArchiveError when nobody gives a name, and for one that no path of the REST API could ever name.
+    """
     name = registration.model_name or manifest.model_name
     if not name:
         raise InvalidArchiveError(
             "Model name is not defined." if manifest.raw else f"Model name is not defined. {_no_manifest(registration)}"
         )
+    for what, text in (("name", name), ("version", manifest.version)):
+        if "/" in text or not text.isprintable():
+            raise InvalidArchiveError(f"The model {what} {text!a} must not hold a slash or control characters.")
     return Key(name, manifest.version)
 
 
@@ -89,7 +97,7 @@ def specify(
         archive=unpacked.archive,
         size=unpacked.size,
         handler=handler,
-        runtime=registration.runtime or given.runtime or manifest.runtime,
+        runtime=_runtime(registration.runtime or given.runtime or manifest.runtime),
         batch_size=_first(registration.batch_size, config.batch_size, given.batch_size, 1),
         max_batch_delay=_first(
             registration.max_batch_delay, config.max_batch_delay_ms, given.max_batch_delay, DEFAULT_BATCH_DELAY
@@ -116,15 +124,26 @@ def specify(
     )
 
 
-def first_target(registration: Registration, config: ModelConfig, settings: Settings, key: Key) -> Target:
-    """Return how many workers the version begins with."""
+def first_target(registration: Registration, config: ModelConfig, given: ModelDefaults, default: int) -> Target:
+    """Return how many workers the version begins with; `given` is what the setting `models` says about it."""
     if config.min_workers:
-        return Target(config.min_workers, config.max_workers or config.min_workers)
-    given = settings.model_defaults(*key)
+        return Target(config.min_workers, max(config.min_workers, config.max_workers or 0))
     if registration.initial_workers is None and given.min_workers:
-        return Target(given.min_workers, given.max_workers or given.min_workers)
-    workers = _first(registration.initial_workers, settings.default_workers_per_model)
+        return Target(given.min_workers, max(given.min_workers, given.max_workers or 0))
+    workers = _first(registration.initial_workers, default)
     return Target(workers, workers)
+
+
+def default_workers(settings: Settings, *, loaded_at_startup: bool) -> int:
+    """Return the workers of a model that says nothing; at the start as many as CPUs without a setting (TorchServe)."""
+    return settings.default_workers_per_model or (os.cpu_count() or 1 if loaded_at_startup else 0)
+
+
+def _runtime(text: str) -> str:
+    try:
+        return RUNTIMES[text.lower()]
+    except KeyError:
+        raise BadRequestError(f"Invalid RuntimeType value: {text}") from None
 
 
 def _no_manifest(registration: Registration) -> str:

@@ -28,11 +28,13 @@ class Scratch:
 
     def open(self) -> None:
         """Make and lock the folder, and remove those whose process is gone. Raises OSError when the disk says no."""
-        self.folder.mkdir(mode=0o700)
-        self._lock.acquire()
-        for other in self._root.iterdir():
-            if other != self.folder and other.is_dir() and _is_abandoned(other):
-                shutil.rmtree(other, ignore_errors=True)
+        # One process at a time: a folder that another one has made but not locked yet would look abandoned.
+        with FileLock(self._root / LOCK, thread_local=False):
+            self.folder.mkdir(mode=0o700)
+            self._lock.acquire()
+            for other in self._root.iterdir():
+                if other != self.folder and other.is_dir() and _is_abandoned(other):
+                    shutil.rmtree(other, ignore_errors=True)
 
     def new_folder(self) -> Path:
         """Return the path of a folder that does not exist yet."""

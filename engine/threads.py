@@ -50,6 +50,8 @@ class Threads:
         except asyncio.CancelledError:
             cancel.set()
             await asyncio.wait([working])
+            if not working.cancelled():
+                working.exception()  # the work says that it was cancelled; nobody else has to hear of it
             raise
 
     def close(self) -> None:

@@ -14,7 +14,9 @@ from engine.errors import MarinaError
 from engine.serving.jobs import Reply, Stream
 
 # What the server says itself, whatever a handler sets (TorchServe); the rest of a handler's headers go out.
-OWN_HEADERS = frozenset({"x-request-id", "pragma", "cache-control", "expires", "content-length", "connection"})
+OWN_HEADERS = frozenset(
+    {"x-request-id", "pragma", "cache-control", "expires", "content-length", "connection", "transfer-encoding"}
+)
 LOWEST_STATUS = 100
 
 
@@ -79,14 +81,14 @@ async def _streamed(reply: Reply, stream: Stream, request: web.BaseRequest, requ
         headers=_headers(reply, request_id),
     )
     response.enable_chunked_encoding()
-    await response.prepare(request)
-    await response.write(bytes(reply.body))
     try:
+        await response.prepare(request)
+        await response.write(bytes(reply.body))
         async for piece in stream:
             await response.write(piece)
-    except MarinaError:
+        await response.write_eof()
+    except (MarinaError, ConnectionError):
+        # Either the handler failed half way, or the client has gone.
         if request.transport is not None:
             request.transport.abort()
-        return response
-    await response.write_eof()
     return response

@@ -18,6 +18,7 @@ from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.engine import Engine
 from engine.errors import AddressInUseError, SettingsError
 from engine.settings import Address
+from engine.threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -47,27 +48,29 @@ class Listener:
         return str(self._address._replace(port=port))
 
     async def bind(self) -> None:
-        """Take the address, so that nobody else can; raises AddressInUseError naming who has it, or SettingsError."""
-        scheme, host, port = self._address
+        """Take the address; raises AddressInUseError naming who has it, or SettingsError."""
+        threads = Threads("marina-listen", 1)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await threads.run(socket.getaddrinfo, self._address.host, self._address.port, 0, socket.SOCK_STREAM)
             for family, kind, protocol, _, where in sorted(set(found)):
                 self._sockets.append(_bound(socket.socket(family, kind, protocol), where))
         except OSError as error:
             self._close_sockets()
-            if error.errno == errno.EADDRINUSE:
-                holder = await asyncio.get_running_loop().run_in_executor(None, holder_of, port)
-                raise AddressInUseError(host, port, holder) from None
-            reason = error.strerror or error
-            raise SettingsError(f"Marina cannot listen on {scheme}://{host}:{port}: {reason}") from None
+            holder = await threads.run(holder_of, self._address.port) if error.errno == errno.EADDRINUSE else ""
+            raise _refusal(self._address, error, holder) from None
+        finally:
+            threads.close()
 
     async def serve(self) -> None:
-        """Begin to answer."""
+        """Begin to answer; raises AddressInUseError when another program was quicker."""
         server = web.Server(self._answer, request_factory=self._request, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=CLOSE_GRACE)
         await self._runner.setup()
         for bound in self._sockets:
-            await web.SockSite(self._runner, bound, backlog=BACKLOG).start()
+            try:
+                await web.SockSite(self._runner, bound, backlog=BACKLOG).start()
+            except OSError as error:
+                raise _refusal(self._address, error, "") from None
 
     async def stop_accepting(self) -> None:
         """Take no more connections; those that are open go on."""
@@ -112,6 +115,12 @@ class Listener:
             raise
         except Exception as error:  # noqa: BLE001 - the last resort: every request gets an answer
             return error_of(error, new_request_id())
+
+
+def _refusal(address: Address, error: OSError, holder: str) -> AddressInUseError | SettingsError:
+    if error.errno == errno.EADDRINUSE:
+        return AddressInUseError(address.host, address.port, holder)
+    return SettingsError(f"Marina cannot listen on {address}: {error.strerror or error}")
 
 
 def _bound(listener: socket.socket, where: Any) -> socket.socket:

@@ -31,6 +31,8 @@ SCALING = (
     SYNCHRONOUS,
     TIMEOUT,
 )
+# TorchServe: where the path names no version, the query may.
+SCALING_ONE = (*SCALING, Parameter("model_version", Kind.TEXT, "the version; the default one when not given"))
 REGISTERING = (
     Parameter("url", Kind.TEXT, "the archive: a file name in the model store", required=True),
     Parameter("model_name", Kind.TEXT, "the model's name; the manifest's when not given"),
@@ -120,13 +122,24 @@ def _model_api(row: Operation) -> Operation:
     return Operation(row.name, row.methods, row.path, row.about, closed, row.parameters)
 
 
+# What TorchServe says of a model that makes no use of these; Marina does not serve them.
+NOT_SERVED = {
+    "continuousBatching": False,
+    "useJobTicket": False,
+    "useVenv": False,
+    "stateful": False,
+    "sequenceMaxIdleMSec": 0,
+    "sequenceTimeoutMSec": 0,
+    "maxNumSequence": 0,
+    "maxSequenceJobQueueSize": 0,
+}
 ONE, VERSION = "/models/{model_name}", "/models/{model_name}/{model_version}"
 DEFAULT = VERSION + "/set-default"
 OPERATIONS = (
     _row("listModels", "GET", "/models", "list the models", list_models, PAGING),
     _model_api(_row("registerModel", "POST", "/models", "register a model", register, REGISTERING)),
     _row("describeModel", "GET", ONE, "describe the default version", describe),
-    _row("setAutoScale", "PUT", ONE, "set how many workers the default version has", scale, SCALING),
+    _row("setAutoScale", "PUT", ONE, "set how many workers the default version has", scale, SCALING_ONE),
     _model_api(_row("unregisterModel", "DELETE", ONE, "unregister the default version", unregister, (TIMEOUT,))),
     _row("version_describeModel", "GET", VERSION, "describe a version, or all of them", describe),
     _row("version_setAutoScale", "PUT", VERSION, "set how many workers a version has", scale, SCALING),
@@ -140,12 +153,15 @@ def _status(text: str) -> tuple[int, Any]:
 
 
 async def _given(request: web.BaseRequest) -> Mapping[str, Any]:
-    """Return the parameters: a JSON body's alone when there is one (TorchServe), else the query's."""
-    if request.content_type != "application/json" or request.method == "GET":
+    """Return the parameters: a POST's JSON body alone when there is one (TorchServe), else the query's."""
+    if request.method != "POST" or request.content_type != "application/json":
+        return request.query
+    body = await request.read()
+    if not body:
         return request.query
     try:
-        value = msgspec.json.decode(await request.read())
-    except msgspec.DecodeError as error:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadRequestError(f"The body is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadRequestError("The body must be a JSON object that holds the parameters.")
@@ -168,7 +184,10 @@ def _description(version: VersionSnapshot) -> dict[str, Any]:
         "startupTimeout": version.startup_timeout,
         "maxRetryTimeoutInSec": version.max_retry_timeout,
         "clientTimeoutInMills": version.client_timeout,
+        "parallelType": "",
+        "parallelLevel": 0,
         "deviceType": version.device_type,
+        **NOT_SERVED,
         "loadedAtStartup": version.loaded_at_startup,
         "workers": [_worker(worker) for worker in version.workers],
         "jobQueueStatus": {

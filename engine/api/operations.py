@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,8 @@ from aiohttp import web
 
 from engine.engine import Engine
 from engine.errors import BadRequestError
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 Handler = Callable[[Engine, web.BaseRequest, Mapping[str, str]], Awaitable[web.StreamResponse]]
 
@@ -67,12 +70,14 @@ def _read(parameter: Parameter, value: Any) -> Any:
         return str(value).lower() == "true"
     if parameter.kind is Kind.NUMBER:
         return _number(parameter.name, value)
+    if isinstance(value, bool | list | dict):
+        raise BadRequestError(f"{parameter.name} must be a text.")
     return str(value)
 
 
 def _number(name: str, value: Any) -> int:
-    """Read a whole number; JSON may give it as a text (TorchServe)."""
-    try:
-        return int(str(value))
-    except ValueError:
-        raise BadRequestError(f"{name} must be a whole number, not {str(value)[:100]!r}.") from None
+    """Read a whole number; JSON may give it as a text (TorchServe). Digits of other scripts and `_` do not count."""
+    text = str(value)
+    if not _WHOLE.fullmatch(text):
+        raise BadRequestError(f"{name} must be a whole number, not {text[:100]!r}.")
+    return int(text)

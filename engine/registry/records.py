@@ -20,8 +20,8 @@ class Target:
 class VersionSpec:
     """Everything about a version that was decided when it was registered.
 
-    `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts seconds;
-    `client_timeout` 0 means none. `model_config` is the archive's model-config.yaml, parsed.
+    `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts
+    seconds; `client_timeout` 0 means none. `model_config` is the archive's model-config.yaml, parsed.
     """
 
     name: str

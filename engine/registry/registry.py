@@ -75,7 +75,7 @@ class Registry:
         return previous
 
     def require_removable(self, name: str, version: str | None) -> VersionSpec:
-        """Return the version that may go; raises DefaultVersionError for a default with others beside it (TorchServe)."""
+        """Return the version that may go; raises DefaultVersionError for a default beside others (TorchServe)."""
         spec = self.find(name, version)
         model = self._models[name]
         if spec.version == model.default and len(model.versions) > 1:
@@ -83,11 +83,13 @@ class Registry:
         return spec
 
     def remove(self, key: Key) -> None:
-        """Remove a version that exists, and its model with the last one."""
+        """Remove a version that exists, and its model with the last one; a default leaves its place to the oldest."""
         model = self._model(key.name)
         del model.versions[key.version]
         if not model.versions:
             del self._models[key.name]
+        elif key.version == model.default:
+            model.default = next(iter(model.versions))
 
     def _model(self, name: str) -> _Model:
         try:

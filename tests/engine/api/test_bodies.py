@@ -1,0 +1,118 @@
+"""What a handler gets of each kind of request body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import FormData
+
+from tests.engine.api.conftest import Serve
+from tests.support.servers import Answer, Server
+from tests.support.workers import FakeLauncher
+
+LIMIT = 10_000
+
+
+class Case:
+    """One prediction sent to a fake worker: its answer, and the inputs that the worker got."""
+
+    def __init__(self, serve: Serve, **options: Any) -> None:
+        launcher = FakeLauncher()
+
+        async def scenario(server: Server) -> None:
+            await server.register("url=noop-1.0.mar&initial_workers=1&synchronous=true")
+            self.answer: Answer = await server.predict("noop", **options)
+
+        serve(scenario, launcher, max_request_size=LIMIT)
+        jobs = launcher.workers[0].jobs
+        self.inputs = [tuple(part) for job in jobs for part in job["inputs"]]
+
+
+def test_a_raw_body_is_one_input_with_its_content_type(serve: Serve) -> None:
+    case = Case(serve, data=b"\x00\x01\x02", headers={"Content-Type": "image/png"})
+
+    assert case.answer.status == 200
+    assert case.inputs == [("body", "image/png", 3)]
+
+
+def test_json_is_a_raw_body_too_and_not_even_looked_at(serve: Serve) -> None:
+    case = Case(serve, data=b"{broken", headers={"Content-Type": "application/json"})
+
+    assert case.inputs == [("body", "application/json", 7)]
+
+
+def test_no_body_is_an_empty_input(serve: Serve) -> None:
+    case = Case(serve, skip_auto_headers=["Content-Type"])
+
+    assert case.answer.status == 200
+    assert case.inputs == [("body", "", 0)]
+
+
+def test_a_urlencoded_form_gives_its_fields_the_last_of_each_name(serve: Serve) -> None:
+    form = "application/x-www-form-urlencoded"
+    case = Case(serve, data=b"a=1&b=%C3%A9&a=333&empty=", headers={"Content-Type": form})
+
+    assert case.inputs == [("a", "", 3), ("b", "", 2), ("empty", "", 0)]
+
+
+def test_a_form_without_any_field_has_no_input(serve: Serve) -> None:
+    case = Case(serve, data=b"plain", headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+    assert case.answer.status == 200
+    assert case.inputs == []
+
+
+def test_a_form_in_no_known_encoding_is_refused(serve: Serve) -> None:
+    case = Case(serve, data=b"a=\xff", headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+    assert case.answer.error[:2] == (400, "BadRequestException")
+    assert case.inputs == []
+
+
+def test_a_multipart_form_keeps_the_content_type_of_files_alone(serve: Serve) -> None:
+    form = FormData()
+    form.add_field("note", "text", content_type="text/plain")
+    form.add_field("data", b"12345", filename="x.png", content_type="image/png")
+
+    case = Case(serve, data=form)
+
+    assert case.answer.status == 200
+    assert case.inputs == [("note", "", 4), ("data", "image/png", 5)]
+
+
+def test_a_multipart_form_that_is_none_is_refused(serve: Serve) -> None:
+    for kind, data in [
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x", b"no boundary here"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1'),
+    ]:
+        case = Case(serve, data=data, headers={"Content-Type": kind})
+        assert case.answer.error[:2] == (400, "BadRequestException"), (kind, data, case.answer)
+        assert case.inputs == []
+
+
+def test_a_body_over_the_limit_gets_a_bare_413(serve: Serve) -> None:
+    case = Case(serve, data=b"x" * (LIMIT + 1))
+
+    assert (case.answer.status, case.answer.body) == (413, b"")
+    assert case.answer.reason == "Request Entity Too Large"
+    assert "Pragma" not in case.answer.headers
+    assert case.inputs == []
+
+
+def test_a_body_at_the_limit_passes(serve: Serve) -> None:
+    case = Case(serve, data=b"x" * LIMIT, headers={"Content-Type": "a/b"})
+
+    assert case.inputs == [("body", "a/b", LIMIT)]
+
+
+def test_the_parts_of_a_form_together_keep_to_the_limit(serve: Serve) -> None:
+    form = FormData()
+    for number in range(3):
+        form.add_field(f"part{number}", b"x" * (LIMIT // 2), filename="f")
+
+    case = Case(serve, data=form)
+
+    assert case.answer.status == 413
+    assert case.inputs == []

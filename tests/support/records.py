@@ -1,0 +1,31 @@
+"""Records of versions with the defaults of a small model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.registry.records import VersionSpec
+
+_DEFAULTS: dict[str, Any] = {
+    "url": "m.mar",
+    "archive": "m.mar",
+    "size": 10,
+    "handler": "service.py",
+    "runtime": "python",
+    "batch_size": 1,
+    "max_batch_delay": 100,
+    "response_timeout": 120,
+    "startup_timeout": 120,
+    "max_retry_timeout": 300,
+    "client_timeout": 0,
+    "queue_capacity": 100,
+    "device_type": "cpu",
+    "config_file": "",
+    "model_config": {},
+    "loaded_at_startup": False,
+}
+
+
+def spec(name: str = "m", version: str = "1.0", **changed: Any) -> VersionSpec:
+    """Return the record of a version; `changed` replaces any of its fields."""
+    return VersionSpec(name=name, version=version, **{**_DEFAULTS, **changed})
