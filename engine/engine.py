@@ -12,7 +12,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.archives.sources import copy_into_store, locate
+from engine.archives.sources import locate
 from engine.archives.summary import inspect
 from engine.errors import BadRequestError, ConflictError, MarinaError, UnavailableError, WorkerStartError
 from engine.registration import (
@@ -32,7 +32,7 @@ from engine.snapshots import Changes, Key
 from engine.store import SavedVersion, Store
 from engine.tasks import TaskGroup
 from engine.threads import Threads
-from engine.unpacked import Unpacked, require_handler, unpack_model, whole_store
+from engine.unpacked import Unpacked, add_archive, require_handler, unpack_model, whole_store
 from engine.version import Version, worker_plan
 from engine.workers.environment import worker_environment
 from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
@@ -188,7 +188,7 @@ class Engine:
         Raises InvalidArchiveError or OSError.
         """
         copying = self._threads.run_cancellable(
-            lambda report, cancel: copy_into_store(path, self.home.model_store, report, cancel), progress
+            lambda report, cancel: add_archive(path, self.home.model_store, report, cancel), progress
         )
         return await self._copying.start(copying, f"copy {path.name}")
 

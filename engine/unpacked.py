@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from engine.archives import model_config
 from engine.archives.handlers import find_handler, module_of
-from engine.archives.summary import read_manifest
+from engine.archives.sources import copy_into_store
+from engine.archives.summary import check, read_manifest
 from engine.archives.unpack import unpack
 from engine.errors import InvalidArchiveError
 from engine.settings import StartModel
@@ -47,6 +48,15 @@ def unpack_model(path: Path, scratch: Path, report: Callable[[Progress], None], 
     folder = unpack(path, scratch, progress=report, cancel=cancel)
     manifest = read_manifest(folder, path.name)
     return Unpacked(path.name, path.stat().st_size, folder, scratch, manifest, _read_config(folder, manifest))
+
+
+def add_archive(path: Path, model_store: Path, report: Callable[[Progress], None], cancel: Event) -> str:
+    """Copy an archive into the model store and return its file name there; what is no archive never gets in.
+
+    Raises InvalidArchiveError or OSError, and leaves nothing then.
+    """
+    check(path, cancel)
+    return copy_into_store(path, model_store, report, cancel)
 
 
 def require_handler(spec: VersionSpec, folder: Path) -> None:

@@ -30,3 +30,12 @@ def worker_environment(
         "TS_IPEX_ENABLE": "false",
         "TS_IPEX_GPU_ENABLE": "false",
     }
+
+
+def share_of_cores(workers: int, cores: int) -> dict[str, str]:
+    """Return how the numeric libraries in each of `workers` processes share `cores` processors.
+
+    Left alone, each takes all of them and waits for its threads by spinning: two workers of a small network then answer
+    fifteen times fewer requests than with one thread each. Whoever sets these variables is not overruled.
+    """
+    return {"OMP_NUM_THREADS": str(max(1, cores // max(1, workers))), "OMP_WAIT_POLICY": "PASSIVE"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import WorkerStartError
@@ -11,6 +13,7 @@ from engine.registry.records import Target
 from engine.snapshots import WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
+from engine.workers.environment import share_of_cores
 from engine.workers.reconciler import plan
 from engine.workers.worker import Worker
 
@@ -108,8 +111,15 @@ class Pool:
         await self._processes.join()
 
     def _start(self) -> Worker:
+        share = share_of_cores(self.target.min_workers, os.cpu_count() or 1)
+        launch = replace(self._plan.launch, environment={**share, **self._plan.launch.environment})
         worker = Worker(
-            str(next(self._ids)), self._plan, self._launcher, self._dispatcher, self._processes, self._worker_changed
+            str(next(self._ids)),
+            replace(self._plan, launch=launch),
+            self._launcher,
+            self._dispatcher,
+            self._processes,
+            self._worker_changed,
         )
         self.workers[worker.id] = worker
         worker.feed(life.Start())

@@ -152,7 +152,7 @@ class RegisterDialog(OperationDialog):
         self.form.setRowVisible(self._inside, summary is not None or self.archive.text().startswith(REMOTE))
         if summary is None:
             return
-        head = f"{summary.model_name} {summary.version} · {words.size(summary.size)}"
+        head = f"{summary.model_name or summary.file_name} {summary.version} · {words.size(summary.size)}"
         runtime = f" · {summary.runtime}" if summary.runtime else ""
         files = counted(len(summary.files), "%n file", "%n files")
         lines = [f"{head} · {files}{runtime}", summary.description]
@@ -175,6 +175,8 @@ class RegisterDialog(OperationDialog):
 
     def _problem_of_name(self) -> str:
         name = self.name.text()
+        if self._summary is not None and not name:
+            return tr("The archive does not say what its model is called. Type a name.")
         if name != name.strip() or any(not character.isprintable() for character in name):
             return tr("The model name has spaces around it or characters that cannot be seen.")
         return ""

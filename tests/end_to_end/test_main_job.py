@@ -7,96 +7,25 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import psutil
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDialog
-from qasync import QEventLoop  # type: ignore[import-untyped]  # it has no stubs
 
 from engine.home import Home
-from engine.host import Host
-from engine.settings import load
-from engine.snapshots import Key, VersionSnapshot
-from gui.application import Application
-from gui.dialogs.operation import OperationDialog
 from gui.dialogs.register import RegisterDialog
 from gui.dialogs.scale import ScaleDialog
 from gui.dialogs.set_default import SetDefaultDialog
 from gui.dialogs.unregister import UnregisterDialog
-from gui.theme import Theme
-from gui.window import Window
 from tests.support.archives import silero_archive
 from tests.support.loop_watch import Call, watched_loop
+from tests.support.person import Person
 
 DATA = Path(__file__).parents[1] / "data"
-PATIENCE = 40.0  # seconds; two workers import torch at once on a small machine
 TOLERANCE = 0.2  # seconds of speech
+AtTheWindow = Callable[..., set[asyncio.Task[Any]]]
 LONGEST_CALL = 0.05  # seconds that one call may hold the loop, which is the GUI thread
-D = TypeVar("D", bound=OperationDialog)
-
-pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.qt_log_ignore("propagateSizeHints", extend=True),
-]
-
-
-class Person:
-    """Looks at the window and uses it, as slowly as the machine makes it."""
-
-    def __init__(self, application: Application) -> None:
-        self.application = application
-
-    @property
-    def window(self) -> Window:
-        assert self.application.window is not None
-        return self.application.window
-
-    async def sees(self, what: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not what():  # noqa: ASYNC110 - what a window shows has no event to wait for
-                await asyncio.sleep(0.02)
-
-    async def dialog(self, kind: type[D]) -> D:
-        def shown() -> list[D]:
-            return [dialog for dialog in self.window.findChildren(kind) if dialog.isVisible()]
-
-        await self.sees(shown)
-        dialog = shown()[0]
-        await self.sees(lambda: dialog.accept_button.isEnabled() or dialog.banner.isVisible())
-        assert not dialog.banner.isVisible(), dialog.banner.text.text()
-        return dialog
-
-    async def accepts(self, dialog: OperationDialog) -> None:
-        finished: list[int] = []
-        dialog.finished.connect(finished.append)
-        dialog.accept_button.click()
-        await self.sees(lambda: finished or dialog.banner.isVisible())
-        assert finished == [QDialog.DialogCode.Accepted]
-
-    def row(self, name: str, version: str) -> VersionSnapshot | None:
-        record = self.window.catalog.version(Key(name, version))
-        return None if record is None else record.snapshot
-
-    def drops(self, path: Path) -> None:
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(path))])
-        how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-        QApplication.sendEvent(self.window, QDragEnterEvent(QPoint(300, 300), *how))
-        QApplication.sendEvent(self.window, QDropEvent(QPointF(300, 300), *how))
-
-    async def ready(self, name: str, version: str, workers: int) -> VersionSnapshot:
-        def is_ready() -> bool:
-            row = self.row(name, version)
-            return row is not None and row.ready_workers == len(row.workers) == workers
-
-        await self.sees(is_ready)
-        row = self.row(name, version)
-        assert row is not None
-        return row
 
 
 async def predict(address: str, path: str, body: bytes) -> Any:
@@ -120,7 +49,7 @@ def check_intervals(found: list[dict[str, float]]) -> None:
 
 
 async def do_the_main_job(person: Person, archive: Path, home: Home) -> None:
-    addresses = person.window._host.addresses
+    addresses = person.addresses
     management, inference = addresses["management"], addresses["inference"]
     speech = (DATA / "speech.wav").read_bytes()
 
@@ -174,47 +103,21 @@ def check_calls(calls: list[Call]) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_drop_serve_manage_leave(qapp: QApplication, tmp_path: Path) -> None:
-    settings = load(
-        ["--ts-config", str(_any_ports(tmp_path))], {"MARINA_HOME": str(tmp_path)}, tmp_path, program="marina"
-    )
-    home = Home.find({"MARINA_HOME": str(tmp_path)})
+def test_drop_serve_manage_leave(at_the_window: AtTheWindow, tmp_path: Path) -> None:
     archive = silero_archive(tmp_path, "1.0")
     me = psutil.Process()
     threads_before, descriptors_before = set(threading.enumerate()), me.num_fds()
+    homes: list[Home] = []
 
-    async def body() -> set[asyncio.Task[Any]]:
-        application = Application(settings, lambda changed: Host(changed, home), Theme(qapp))
-        running = asyncio.get_running_loop().create_task(application.run())
-        person = Person(application)
-        try:
-            await person.sees(lambda: application.window and person.window.status.state.text() == "Running")
-            with watched_loop() as calls:
-                await do_the_main_job(person, archive, home)
-            check_calls(calls)
-        finally:
-            application.leave()
-            await running
-        return asyncio.all_tasks() - {asyncio.current_task()}
+    async def act(person: Person, home: Home) -> None:
+        homes.append(home)
+        with watched_loop() as calls:
+            await do_the_main_job(person, archive, home)
+        check_calls(calls)
 
-    loop = QEventLoop(qapp)
-    qapp.setQuitOnLastWindowClosed(False)
-    asyncio.set_event_loop(loop)
-    try:
-        tasks_left = loop.run_until_complete(body())
-    finally:
-        loop.close()
-        asyncio.set_event_loop(None)
-
-    assert not tasks_left
+    assert not at_the_window(act), "tasks left over"
     assert me.children(recursive=True) == []
     assert set(threading.enumerate()) <= threads_before
     assert me.num_fds() <= descriptors_before
     assert not [connection for connection in me.net_connections("tcp") if connection.status == psutil.CONN_LISTEN]
-    assert not [folder for folder in home.unpacked.iterdir() if folder.is_dir()]
-
-
-def _any_ports(folder: Path) -> Path:
-    path = folder / "config.properties"
-    path.write_text("inference_address=http://127.0.0.1:0\nmanagement_address=http://127.0.0.1:0\n", encoding="utf-8")
-    return path
+    assert not [folder for folder in homes[0].unpacked.iterdir() if folder.is_dir()]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine.workers.environment import worker_environment
+from engine.workers.environment import share_of_cores, worker_environment
 
 OURS = {"TS_DECODE_INPUT_REQUEST": "true", "TS_IPEX_ENABLE": "false", "TS_IPEX_GPU_ENABLE": "false"}
 
@@ -31,3 +31,8 @@ def test_hidden_variables_are_matched_whole() -> None:
 def test_handlers_learn_whether_input_is_decoded() -> None:
     seen = worker_environment({"TS_DECODE_INPUT_REQUEST": "maybe"}, None, decode_input=False)
     assert seen["TS_DECODE_INPUT_REQUEST"] == "false"
+
+
+@pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 16, "16"), (2, 16, "8"), (3, 2, "1"), (0, 4, "4")])
+def test_workers_share_the_cores(workers: int, cores: int, threads: str) -> None:
+    assert share_of_cores(workers, cores)["OMP_NUM_THREADS"] == threads
