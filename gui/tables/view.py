@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QPolygonF,
     QShortcut,
 )
-from PySide6.QtWidgets import QFrame, QHeaderView, QMenu, QTreeView, QWidget
+from PySide6.QtWidgets import QFrame, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
 from typing_extensions import override
 
 from gui import theme
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ARROW = 4.0
 HAIR = 1.4
+# The row that the keyboard acts on has a bar of this many pixels at its left edge while the table has the focus.
+FOCUS_BAR = 3
 
 
 class Header(QHeaderView):
@@ -93,7 +95,6 @@ class TableView(QTreeView):
         self.setUniformRowHeights(True)
         self.setSelectionMode(QTreeView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
-        self.setAllColumnsShowFocus(True)
         self.setModel(proxy)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -152,6 +153,16 @@ class TableView(QTreeView):
 
     def _unfreeze(self) -> None:
         self._proxy.setDynamicSortFilter(True)
+
+    @override
+    def drawRow(
+        self, painter: QPainter, options: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().drawRow(painter, options, index)
+        row = QModelIndex(index) if isinstance(index, QModelIndex) else index.model().index(index.row(), 0)
+        if self.hasFocus() and row.siblingAtColumn(0) == self.currentIndex().siblingAtColumn(0):
+            area = self.visualRect(row.siblingAtColumn(0))
+            painter.fillRect(0, area.top(), FOCUS_BAR, area.height() - 1, theme.tokens(self.palette()).accent)
 
     @override
     def drawBranches(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
