@@ -16,6 +16,7 @@ from engine.errors import AddressInUseError, MarinaError
 from engine.tasks import TaskGroup
 from gui.dialogs.address import AddressDialog, Answer
 from gui.dialogs.asking import ask
+from gui.garbage import collected_here
 from gui.ports import free_port, with_port
 from gui.window import Window
 
@@ -46,7 +47,7 @@ class Application:
 
     async def run(self) -> None:
         """Show the window, serve until somebody wants to leave, stop in order."""
-        with _signals(self.leave):
+        with _signals(self.leave), collected_here():
             again = True
             while again:
                 again = await self._serve()
