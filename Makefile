@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit clean
+.PHONY: run serve test setup lint types contracts unit stress clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -34,6 +34,9 @@ contracts: setup
 
 unit: setup
 	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest
+
+stress: setup ## a minute of many clients at once, against real worker processes
+	@MARINA_STRESS_SECONDS=60 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s tests/stress
 
 clean: ## forget .venv and every cache
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log

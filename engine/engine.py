@@ -12,11 +12,14 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from engine.archives.download import Downloader
 from engine.archives.sources import locate
 from engine.archives.summary import inspect
+from engine.archives.urls import is_remote
+from engine.at_start import models_at_start
 from engine.errors import BadRequestError, ConflictError, MarinaError, UnavailableError, WorkerStartError
 from engine.registration import (
-    MAX_WORKERS,
+    RANGES,
     Registration,
     default_workers,
     first_target,
@@ -32,7 +35,7 @@ from engine.snapshots import Changes, Key
 from engine.store import SavedVersion, Store
 from engine.tasks import TaskGroup
 from engine.threads import Threads
-from engine.unpacked import Unpacked, add_archive, require_handler, unpack_model, whole_store
+from engine.unpacked import Unpacked, add_archive, require_handler, unpack_model
 from engine.version import Version, worker_plan
 from engine.workers.environment import worker_environment
 from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
@@ -42,8 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
+    from engine.at_start import AtStart
     from engine.home import Home
-    from engine.settings import Settings, StartModel
+    from engine.settings import Settings, SnapshotModel
     from engine.snapshots import ArchiveSummary, Progress, VersionSnapshot
     from engine.workers.launcher import Launcher
     from engine.workers.worker import Worker
@@ -56,8 +60,6 @@ log = logging.getLogger(__name__)
 PROCESSING = "Processing worker updates..."
 FIRST_WORKER_ID = 9000
 SAMPLE_SECONDS = 2.0
-# The longest wait for workers that anybody may ask for, in seconds.
-MAX_TIMEOUT = 10**9
 # How long requests in flight may take when Marina stops, in seconds.
 STOP_GRACE = 5.0
 
@@ -75,6 +77,7 @@ class Engine:
         self._versions: dict[Key, Version] = {}
         self._writing = asyncio.Lock()
         self._threads = Threads("marina-disk", 4)
+        self._downloader = Downloader(settings.allowed_urls, self.home.model_store, self._threads)
         self._tasks = TaskGroup()
         self._acts = TaskGroup(on_error=_told_to_the_caller)
         self._copying = TaskGroup(on_error=_told_to_the_caller)
@@ -93,14 +96,15 @@ class Engine:
         """Open the record, bring back its models, then register those that the settings name.
 
         A model that cannot be brought back is named in the log and stays in the record. Raises StoreError when the
-        record is in use or unreadable, OSError when the home cannot be made.
+        record is in use or unreadable, SettingsError for a snapshot whose archives are gone, OSError when the home
+        cannot be made.
         """
         await self._threads.run(self.home.create)
         saved = await self._store.open() if self._store else []
         await self._threads.run(self._scratch.open)
         for version in saved:
             await self._restore(version)
-        for model in await self._start_models():
+        for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
             await self._load_at_start(model)
         self._tasks.start(self._sample_memory(), "memory of workers")
 
@@ -126,9 +130,10 @@ class Engine:
         """Register a version and return TorchServe's status text.
 
         Without workers to start, and with `synchronous`, the text tells the outcome; otherwise it is PROCESSING. Raises
-        BadRequestError, ArchiveNotFoundError, InvalidArchiveError, ConflictError, StoreError, UnavailableError once
-        Marina stops, and with `synchronous` WorkerStartError. Whatever is raised, nothing of the registration remains.
-        Cancelling it while the archive is unpacked leaves nothing either; later it only ends the caller's wait.
+        BadRequestError, ArchiveNotFoundError, DownloadError, InvalidArchiveError, ConflictError, StoreError,
+        UnavailableError once Marina stops, and with `synchronous` WorkerStartError. Whatever is raised, nothing of the
+        registration remains. Cancelling it while the archive is downloaded or unpacked leaves nothing either; later it
+        only ends the caller's wait.
         """
         registration.check()
         return await self._register(registration, progress, loaded_at_startup=False)
@@ -150,14 +155,15 @@ class Engine:
         `synchronous` WorkerStartError.
         """
         target = _target(min_workers, max_workers)
-        require_range("timeout", timeout, -1, MAX_TIMEOUT)
+        require_range("timeout", timeout, *RANGES["timeout"])
         running, coming = await self._whole(self._scale(name, version, target, timeout), f"scale {name}")
         if not synchronous:
             return PROCESSING
         try:
             await running.pool.settled(coming)
         except WorkerStartError as error:
-            raise _failed_to_start(running.spec.key, error) from error
+            # TorchServe: null where the call names no version.
+            raise _failed_to_start(Key(name, version or "null"), error) from error
         of_version = "" if version is None else f", version: {version}"
         return f"Workers scaled to {len(running.pool.workers)} for model: {name}{of_version}"
 
@@ -167,12 +173,12 @@ class Engine:
         return f'Default version successfully updated for model "{name}" to "{version}"'
 
     async def unregister(self, name: str, version: str | None = None, *, timeout: int = -1) -> str:
-        """Remove a version, the default one when none is named, and stop its workers; the archive stays in the store.
+        """Remove a version, the default one when none is named, and stop its workers.
 
-        `timeout` as for `scale`. Returns once its workers are gone. Raises NotFoundError, DefaultVersionError or
-        StoreError.
+        Its archive stays in the store, unless a URL brought it there (TorchServe). `timeout` as for `scale`. Returns
+        once its workers are gone. Raises NotFoundError, DefaultVersionError or StoreError.
         """
-        require_range("timeout", timeout, -1, MAX_TIMEOUT)
+        require_range("timeout", timeout, *RANGES["timeout"])
         await self._whole(self._unregister(name, version, timeout), f"unregister {name}")
         return f'Model "{name}" unregistered'
 
@@ -239,12 +245,29 @@ class Engine:
     ) -> asyncio.Future[Reply]:
         """Queue a request and return the future of its answer; cancel the future when the caller has gone.
 
-        Raises NotFoundError and UnavailableError at once; the future raises PredictionError.
+        Raises NotFoundError and UnavailableError at once; the future raises PredictionError, or TimedOutError when the
+        model sets a client timeout.
         """
-        queue = self._versions[self._registry.find(name, version).key].queue
-        if queue.expected == 0 or queue.full:
+        spec = self._registry.find(name, version)
+        queue = self._versions[spec.key].queue
+        if not queue.open:
             raise UnavailableError(_no_worker(name, version))
         job = Job(request_id, headers, inputs)
+        if spec.client_timeout > 0:
+            job.expire_after(spec.client_timeout / 1000)
+        queue.submit(job)
+        return job.future
+
+    def ask_metadata(
+        self, name: str, version: str | None, request_id: str, headers: dict[str, str]
+    ) -> asyncio.Future[Reply]:
+        """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
+        queue = self._versions[self._registry.find(name, version).key].queue
+        if not queue.open:
+            raise UnavailableError(
+                f'Model "{name}" has no worker to serve describe request. Please use scale workers API to add workers.'
+            )
+        job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
         queue.submit(job)
         return job.future
 
@@ -309,13 +332,23 @@ class Engine:
                 await self._threads.run(require_handler, spec, unpacked.folder)
             coming = await self._admit(SavedVersion(spec, target, is_default=False), unpacked)
         except BaseException:
-            await self._threads.run(self._scratch.remove, unpacked.scratch)
+            await self._remove_files(registration.url, unpacked.archive, unpacked.scratch)
             raise
         return await self._status_of(registration, spec, target, coming)
 
     async def _unpack(self, url: str, progress: Callable[[Progress], None] | None) -> Unpacked:
-        """Find an archive in the model store and unpack it; on failure nothing is left."""
-        path = await self._threads.run(locate, url, self.home.model_store)
+        """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
+        if not is_remote(url):
+            return await self._unpack_stored(url, progress)
+        path = await self._downloader.fetch(url, progress)
+        try:
+            return await self._unpack_stored(path.name, progress)
+        except BaseException:
+            await self._threads.run(path.unlink, missing_ok=True)
+            raise
+
+    async def _unpack_stored(self, name: str, progress: Callable[[Progress], None] | None) -> Unpacked:
+        path = await self._threads.run(locate, name, self.home.model_store)
         scratch = self._scratch.new_folder()
         try:
             return await self._threads.run_cancellable(
@@ -385,8 +418,14 @@ class Engine:
 
     async def _close(self, version: Version, drain_timeout: float | None) -> None:
         await version.pool.close(drain_timeout)
-        await self._threads.run(self._scratch.remove, version.scratch)
+        await self._remove_files(version.spec.url, version.spec.archive, version.scratch)
         self._leaving.discard(version)
+
+    async def _remove_files(self, url: str, archive: str, scratch: Path) -> None:
+        """Remove what was unpacked, and an archive that a URL brought (TorchServe), unless another version needs it."""
+        await self._threads.run(self._scratch.remove, scratch)
+        if is_remote(url) and not any(version.spec.archive == archive for version in self._versions.values()):
+            await self._threads.run((self.home.model_store / archive).unlink, missing_ok=True)
 
     def _touch_all(self, name: str) -> None:
         for spec in self._registry.versions(name):
@@ -411,18 +450,23 @@ class Engine:
             self._registry.set_default(*spec.key)
         self._serve(spec, saved.target, unpacked)
 
-    async def _start_models(self) -> list[StartModel]:
-        if not any(model.file == "ALL" for model in self.settings.load_models):
-            return list(self.settings.load_models)
-        return await self._threads.run(whole_store, self.home.model_store)
-
-    async def _load_at_start(self, model: StartModel) -> None:
+    async def _load_at_start(self, model: AtStart) -> None:
         try:
-            await self._register(Registration(model.file, model.name), None, loaded_at_startup=True)
-        except ConflictError:
-            log.info("%s is registered already.", model)
+            await self._register(model.registration, None, loaded_at_startup=model.snapshot is None)
+            if model.snapshot:
+                await self._follow(model.snapshot)
+        except ConflictError as error:
+            log.info("%s is there already: %s", model, error)
         except (MarinaError, OSError) as error:
             log.error("%s was not loaded: %s", model, error)
+
+    async def _follow(self, snapshot: SnapshotModel) -> None:
+        """Do what a registration cannot say: the largest number of workers, and the default version."""
+        key = Key(snapshot.name, snapshot.version)
+        if snapshot.max_workers > snapshot.min_workers:
+            await self.scale(*key, min_workers=snapshot.min_workers, max_workers=snapshot.max_workers)
+        if snapshot.is_default:
+            await self.set_default(*key)
 
     async def _sample_memory(self) -> None:
         while True:
@@ -444,8 +488,8 @@ def _told_to_the_caller(name: str, error: BaseException) -> None:
 
 def _target(min_workers: int, max_workers: int | None) -> Target:
     target = Target(min_workers, min_workers if max_workers is None else max_workers)
-    require_range("min_worker", target.min_workers, 0, MAX_WORKERS)
-    require_range("max_worker", target.max_workers, 0, MAX_WORKERS)
+    require_range("min_worker", target.min_workers, *RANGES["min_worker"])
+    require_range("max_worker", target.max_workers, *RANGES["max_worker"])
     if target.max_workers < target.min_workers:
         raise BadRequestError("max_worker cannot be less than min_worker.")
     return target

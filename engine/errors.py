@@ -3,6 +3,7 @@
     MarinaError
     ├── BadRequestError            the caller: a parameter is missing or out of range
     ├── NotFoundError              the caller: ModelNotFoundError · VersionNotFoundError · ArchiveNotFoundError
+    ├── DownloadError              the caller: the source of an archive could not be read
     ├── ConflictError              the caller: that version is registered already
     ├── DefaultVersionError        the caller: the default version cannot go while others stay
     ├── InvalidArchiveError        the archive's author: no zip, no manifest, no name, an unsafe entry
@@ -42,6 +43,10 @@ class VersionNotFoundError(NotFoundError):
 
 class ArchiveNotFoundError(NotFoundError):
     """The archive that a registration names is not there, or may not be used."""
+
+
+class DownloadError(MarinaError):
+    """The source of an archive could not be read; the log says why."""
 
 
 class ConflictError(MarinaError):

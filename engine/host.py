@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 
 from engine.api import inference, management
+from engine.api.authorization import Guard, guard
+from engine.api.description import described
 from engine.api.listener import Listener
+from engine.archives.urls import reaching_inside
 from engine.engine import Engine
 from engine.home import Home
 from engine.settings import Settings
+from engine.tokens import KeyFile, TokenKind, Tokens, tokens_wanted
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +27,16 @@ class Host:
         self.settings = settings
         self.engine = Engine(settings, home)
         limit = settings.max_request_size
+        predicting = described(inference.OPERATIONS, "Marina inference API")
+        managing = described(management.OPERATIONS, "Marina management API")
+        self._keys = _key_file(settings, self.engine.home) if tokens_wanted(settings) else None
+        guards = _guards(self._keys) if self._keys else {}
         self._listeners = {
-            "inference": Listener(self.engine, settings.inference_address, inference.OPERATIONS, limit),
-            "management": Listener(self.engine, settings.management_address, management.OPERATIONS, limit),
+            name: Listener(self.engine, address, operations, limit, guards.get(name))
+            for name, address, operations in (
+                ("inference", settings.inference_address, predicting),
+                ("management", settings.management_address, managing),
+            )
         }
         self._addresses: dict[str, str] = {}
         self._stopping = asyncio.Lock()
@@ -41,10 +53,14 @@ class Host:
         Raises AddressInUseError, SettingsError, StoreError or OSError; everything is stopped again then.
         """
         _name_idle_keys(self.settings)
+        _name_open_urls(self.settings)
         try:
             for listener in self._listeners.values():
                 await listener.bind()
             await self.engine.start()
+            if self._keys:
+                await self._keys.write()
+                log.info("Requests need a token; the tokens are in %s", self._keys.path)
             for listener in self._listeners.values():
                 await listener.serve()
         except BaseException:
@@ -64,6 +80,17 @@ class Host:
             await self.engine.stop()
             for listener in self._listeners.values():
                 await listener.close()
+            if self._keys:
+                await self._keys.remove()
+
+
+def _key_file(settings: Settings, home: Home) -> KeyFile:
+    return KeyFile(home.runtime, Tokens(timedelta(minutes=settings.token_expiration_min)))
+
+
+def _guards(keys: KeyFile) -> dict[str, Guard]:
+    """Return a guard for each listener that has a token of its own, by the listener's name."""
+    return {kind.value: guard(kind, keys.tokens, keys.write) for kind in TokenKind}
 
 
 def _name_idle_keys(settings: Settings) -> None:
@@ -72,3 +99,10 @@ def _name_idle_keys(settings: Settings) -> None:
         log.warning("Nobody knows these keys of the configuration: %s", ", ".join(settings.unknown_keys))
     if settings.ignored_keys:
         log.warning("Marina does not act on these settings of TorchServe: %s", ", ".join(settings.ignored_keys))
+
+
+def _name_open_urls(settings: Settings) -> None:
+    if patterns := reaching_inside(settings.allowed_urls):
+        log.warning(
+            "allowed_urls lets archives come from files, this machine or private networks: %s", ", ".join(patterns)
+        )

@@ -6,6 +6,7 @@ the number of workers the model-config wins over the call (TorchServe).
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,11 +21,25 @@ if TYPE_CHECKING:
     from engine.settings import ModelDefaults, Settings
     from engine.unpacked import Unpacked
 
+log = logging.getLogger(__name__)
+
 # A runtime in any case, and as TorchServe spells it.
 RUNTIMES = {"python": "python", "python3": "python3", "lsp": "LSP"}
 MAX_WORKERS = 1000
 DEFAULT_BATCH_DELAY = 100
 MAX_INT = 2**31 - 1
+# What numbers may be, from the least to the largest; the API document tells the same.
+RANGES = {
+    "batch_size": (1, 65536),
+    "max_batch_delay": (0, 3_600_000),
+    "initial_workers": (0, MAX_WORKERS),
+    "response_timeout": (1, MAX_INT),
+    "startup_timeout": (1, MAX_INT),
+    "min_worker": (0, MAX_WORKERS),
+    "max_worker": (0, MAX_WORKERS),
+    # The longest wait for workers that anybody may ask for, in seconds; -1 is no limit.
+    "timeout": (-1, 10**9),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +64,8 @@ class Registration:
         """Raise BadRequestError naming the first parameter that is out of range."""
         if self.runtime is not None:
             _runtime(self.runtime)
-        require_range("batch_size", self.batch_size, 1, 65536)
-        require_range("max_batch_delay", self.max_batch_delay, 0, 3_600_000)
-        require_range("initial_workers", self.initial_workers, 0, MAX_WORKERS)
-        require_range("response_timeout", self.response_timeout, 1, MAX_INT)
-        require_range("startup_timeout", self.startup_timeout, 1, MAX_INT)
+        for name in ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout"):
+            require_range(name, getattr(self, name), *RANGES[name])
 
 
 def require_range(name: str, value: int | None, low: int, high: int) -> None:
@@ -69,9 +81,9 @@ def name_version(registration: Registration, manifest: Manifest) -> Key:
     """
     name = registration.model_name or manifest.model_name
     if not name:
-        raise InvalidArchiveError(
-            "Model name is not defined." if manifest.raw else f"Model name is not defined. {_no_manifest(registration)}"
-        )
+        # The way out goes to the log: TorchServe's answer is these words alone.
+        log.warning("%s says no model name. Give the parameter model_name, or pack it again.", registration.url)
+        raise InvalidArchiveError("Model name is not defined.")
     for what, text in (("name", name), ("version", manifest.version)):
         if "/" in text or not text.isprintable():
             raise InvalidArchiveError(f"The model {what} {text!a} must not hold a slash or control characters.")
@@ -144,10 +156,6 @@ def _runtime(text: str) -> str:
         return RUNTIMES[text.lower()]
     except KeyError:
         raise BadRequestError(f"Invalid RuntimeType value: {text}") from None
-
-
-def _no_manifest(registration: Registration) -> str:
-    return f"{registration.url} has no MAR-INF/MANIFEST.json; give the parameter model_name, or pack it again."
 
 
 def _first(*values: int | None) -> int:

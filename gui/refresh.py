@@ -1,11 +1,13 @@
 """When the window looks at the engine: soon after a change, once a second for live figures, never while hidden.
 
-A wake only starts a timer, so a storm of changes costs one look per interval and an idle engine costs none.
+A wake only starts a timer, so a storm of changes costs one look per interval and an idle engine costs none. What a look
+finds is shown in short slices with pauses between them, so that thousands of versions at work do not hold the loop.
 The GUI thread.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -17,12 +19,15 @@ if TYPE_CHECKING:
 
 CHANGES_MS = 250
 FIGURES_MS = 1000
+# How long one slice may take, and the pause after it, which leaves at least half of the loop to everybody else.
+SLICE_SECONDS = 0.004
+PAUSE_MS = 5
 
 
 class Refresher(QObject):
     """Keeps a catalog up to date.
 
-    Signals: `refreshed` after each look.
+    Signals: `refreshed` when all that a look found is shown.
     """
 
     refreshed = Signal()
@@ -38,7 +43,11 @@ class Refresher(QObject):
         self._soon.timeout.connect(self._pull_changes)
         self._figures = QTimer(self)
         self._figures.setInterval(FIGURES_MS)
-        self._figures.timeout.connect(self.pull)
+        self._figures.timeout.connect(self._pull_figures)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(PAUSE_MS)
+        self._rest.timeout.connect(self._show_slice)
         self._unsubscribe = engine.subscribe(self._wake)
 
     def set_active(self, *, active: bool) -> None:
@@ -47,15 +56,16 @@ class Refresher(QObject):
             return
         self._active = active
         if active:
-            self.pull()
+            self._pull_figures()
             self._figures.start()
         else:
-            self._soon.stop()
-            self._figures.stop()
+            for timer in (self._soon, self._figures, self._rest):
+                timer.stop()
 
     def pull(self) -> None:
-        """Look now, at what changed and at how fast it goes."""
+        """Look now, at what changed and at how fast it goes, and show all of it before this returns."""
         self._look(time.monotonic())
+        self._show(math.inf)
 
     def close(self) -> None:
         """Look no more; harmless when closed already."""
@@ -68,12 +78,30 @@ class Refresher(QObject):
             self._soon.start()
 
     def _pull_changes(self) -> None:
-        self._look(None)
+        self._begin(None)
+
+    def _pull_figures(self) -> None:
+        self._begin(time.monotonic())
+
+    def _begin(self, now: float | None) -> None:
+        """Look and show a first slice, which is the shorter the longer the look took."""
+        started = time.perf_counter()
+        self._look(now)
+        self._show(SLICE_SECONDS - (time.perf_counter() - started))
 
     def _look(self, now: float | None) -> None:
         self._soon.stop()
-        self._catalog.apply(self._engine.changes(self._catalog.revision), now)
-        self.refreshed.emit()
+        self._catalog.take(self._engine.changes(self._catalog.revision), now)
+
+    def _show_slice(self) -> None:
+        self._show(SLICE_SECONDS)
+
+    def _show(self, seconds: float) -> None:
+        if self._catalog.work(seconds):
+            self._rest.start()
+        else:
+            self._rest.stop()
+            self.refreshed.emit()
 
 
 def _nothing() -> None:

@@ -22,6 +22,7 @@ COMMON_HEADERS = {
 }
 PATH_UNKNOWN = "Requested resource is not found, please refer to API document."
 METHOD_UNKNOWN = "Requested method is not allowed, please refer to API document."
+BODY_UNREADABLE = "The body cannot be read: its encoding or its length is not what the headers say."
 # From here on TorchServe closes the connection after its answer.
 FIRST_ERROR = 400
 
@@ -30,6 +31,7 @@ _KINDS: tuple[tuple[type[errors.MarinaError], int, str], ...] = (
     (errors.BadRequestError, 400, "BadRequestException"),
     (errors.VersionNotFoundError, 404, "ModelVersionNotFoundException"),
     (errors.NotFoundError, 404, "ModelNotFoundException"),
+    (errors.DownloadError, 400, "DownloadArchiveException"),
     (errors.ConflictError, 409, "ConflictStatusException"),
     (errors.DefaultVersionError, 403, "InvalidModelVersionException"),
     (errors.InvalidArchiveError, 400, "InvalidModelException"),
@@ -45,8 +47,17 @@ def new_request_id() -> str:
 
 
 def json_response(status: int, value: Any, request_id: str) -> web.Response:
+    """Return `value` as a JSON answer."""
+    return response_of(status, encoded(value), request_id)
+
+
+def encoded(value: Any) -> bytes:
     """Return `value` as two-space JSON with a line end, as TorchServe writes it."""
-    body = msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def response_of(status: int, body: bytes, request_id: str) -> web.Response:
+    """Return the answer with an encoded JSON value."""
     headers = {**COMMON_HEADERS, "x-request-id": request_id, "Content-Type": "application/json"}
     response = web.Response(status=status, body=body, headers=headers)
     if status >= FIRST_ERROR:
@@ -61,6 +72,8 @@ def error_response(status: int, kind: str, message: str, request_id: str) -> web
 
 def error_of(error: BaseException, request_id: str) -> web.Response:
     """Return the response for an error that an operation raised; one that nobody foresaw is logged."""
+    if isinstance(error, web.RequestPayloadError):
+        return error_response(400, "BadRequestException", BODY_UNREADABLE, request_id)
     if isinstance(error, errors.PredictionError):
         # TorchServe: 413 belongs to the request's size alone.
         status = 507 if error.status == 413 else error.status  # noqa: PLR2004 - HTTP's code

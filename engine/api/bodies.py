@@ -5,11 +5,17 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from engine.errors import BadRequestError
 from engine.serving.jobs import Input
 
 FORM = "application/x-www-form-urlencoded"
+
+
+def headers_of(request: web.BaseRequest) -> dict[str, str]:
+    """Return the headers as a handler gets them."""
+    return {name: _text(value) for name, value in request.headers.items()}
 
 
 async def read_inputs(request: web.BaseRequest) -> list[Input]:
@@ -23,7 +29,12 @@ async def read_inputs(request: web.BaseRequest) -> list[Input]:
     body = await request.read()
     if content_type == FORM:
         return _fields(body)
-    return [Input("body", request.headers.get("Content-Type", ""), body)]
+    return [Input("body", _text(request.headers.get("Content-Type", "")), body)]
+
+
+def _text(value: str) -> str:
+    """Replace the bytes of a header that are no UTF-8: no frame could carry them."""
+    return value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _fields(body: bytes) -> list[Input]:
@@ -49,8 +60,12 @@ async def _parts(request: web.BaseRequest) -> list[Input]:
             left -= len(data)
             if left < 0:
                 raise web.HTTPRequestEntityTooLarge(max_size=request._client_max_size, actual_size=-left)  # noqa: SLF001
-            content_type = part.headers.get("Content-Type", "") if part.filename is not None else ""
-            inputs[part.name] = Input(part.name, content_type, data)
-    except ValueError as error:
+            name = _text(part.name)
+            content_type = _text(part.headers.get("Content-Type", "")) if part.filename is not None else ""
+            inputs[name] = Input(name, content_type, data)
+    except HttpProcessingError as error:
+        raise BadRequestError(f"The form cannot be read: {error.message}") from None
+    except (ValueError, RuntimeError) as error:
+        # aiohttp: RuntimeError for a transfer encoding that nobody knows.
         raise BadRequestError(f"The form cannot be read: {error}") from None
     return list(inputs.values())

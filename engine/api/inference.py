@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from aiohttp import web
 
 from engine.api.answers import COMMON_HEADERS, FIRST_ERROR, error_of, json_response, new_request_id
-from engine.api.bodies import read_inputs
-from engine.api.operations import Operation
+from engine.api.bodies import headers_of, read_inputs
+from engine.api.description import DOCUMENT, description_of
+from engine.api.operations import Answer, Body, Operation, failures
 from engine.engine import Engine
 from engine.errors import MarinaError
 from engine.serving.jobs import Reply, Stream
@@ -24,7 +27,7 @@ async def predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, s
     """Answer a prediction with what the handler returns; `url_path` and `explain` reach it as headers (TorchServe)."""
     request_id = new_request_id()
     inputs = await read_inputs(request)
-    headers = dict(request.headers)
+    headers = headers_of(request)
     headers["explain"] = "False"
     headers["url_path"] = path.get("rest", "")
     try:
@@ -43,15 +46,47 @@ async def ping(engine: Engine, _request: web.BaseRequest, _path: Mapping[str, st
     return json_response(200 if healthy else 500, {"status": text}, new_request_id())
 
 
+async def describe_api(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.Response:
+    """OPTIONS /predictions/{model_name} and what follows it: the ways to predict with the default version."""
+    name = path["model_name"]
+    engine.describe(name, path.get("model_version"))
+    # TorchServe 0.12 leaves out the s.
+    place = "prediction" if engine.settings.api_dialect == "torchserve-0.12" else "predictions"
+    own = dataclasses.replace(PREDICTIONS, path=f"/{place}/{quote(name)}")
+    others = [row for row in OPERATIONS if "{model_name}" in row.path and "{model_version}" not in row.path]
+    return description_of([own, *(row for row in others if row is not PREDICTIONS)], f"RESTful API for: {name}")
+
+
+HEALTH = {"200": Answer("Healthy", "Status"), "500": Answer("A default version lacks workers", "Status")}
+PREDICTED: Mapping[str, Answer] = {
+    "200": Answer("What the handler returns", "*/*"),
+    **failures(400, 404, 413, 500, 503, 507),
+    "default": Answer("A status of the handler's own choice", "*/*"),
+}
+PREDICTIONS = Operation(
+    "predictions",
+    None,
+    "/predictions/{model_name}",
+    "predict with the default version",
+    predict,
+    body=Body.ANY,
+    answers=PREDICTED,
+)
+ANY_VERSION = "/predictions/{model_name}/{model_version}/{rest...}"
+OPTIONS = ("OPTIONS",)
 OPERATIONS = (
-    Operation("ping", None, "/ping", "tell whether the server is well", ping),
-    Operation("predictions", None, "/predictions/{model_name}", "predict with the default version", predict),
+    Operation("ping", None, "/ping", "tell whether the server is well", ping, answers=HEALTH),
+    Operation("describeApi", OPTIONS, PREDICTIONS.path, "describe", describe_api, answers=DOCUMENT, hidden=True),
+    PREDICTIONS,
+    Operation("version_describeApi", OPTIONS, ANY_VERSION, "describe", describe_api, answers=DOCUMENT, hidden=True),
     Operation(
         "version_predictions",
         None,
-        "/predictions/{model_name}/{model_version}/{rest...}",
+        ANY_VERSION,
         "predict with a version; what follows it reaches the handler",
         predict,
+        body=Body.ANY,
+        answers=PREDICTED,
     ),
 )
 

@@ -13,7 +13,9 @@ import psutil
 from aiohttp import web
 
 from engine.api.answers import METHOD_UNKNOWN, PATH_UNKNOWN, error_of, error_response, new_request_id
+from engine.api.authorization import Guard
 from engine.api.operations import Operation
+from engine.api.request import Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.engine import Engine
 from engine.errors import AddressInUseError, SettingsError
@@ -31,13 +33,20 @@ class Listener:
     """Answers HTTP requests at one address. `bind`, `serve`, `close` in this order."""
 
     def __init__(
-        self, engine: Engine, address: Address, operations: Sequence[Operation], max_request_size: int
+        self,
+        engine: Engine,
+        address: Address,
+        operations: Sequence[Operation],
+        max_request_size: int,
+        guard: Guard | None = None,
     ) -> None:
-        """`max_request_size` is in bytes; a larger body is answered 413."""
+        """`max_request_size` is in bytes; a larger body is answered 413. `guard` sees each request first."""
         self._engine = engine
         self._address = address
         self._router = Router(operations)
         self._max_request_size = max_request_size
+        self._guard = guard
+        self._cors = cors_headers(engine.settings)
         self._sockets: list[socket.socket] = []
         self._runner: web.ServerRunner | None = None
 
@@ -94,10 +103,15 @@ class Listener:
     def _request(self, *parts: Any) -> web.BaseRequest:
         message, payload, protocol, writer, task = parts
         loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._max_request_size)
+        limit = self._max_request_size
+        request = Request(message, payload, protocol, writer, task, loop, client_max_size=limit)
+        request.cors = self._cors
+        return request
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
+            if self._guard is not None and (refusal := await self._guard(request)) is not None:
+                return refusal
             operation, values = self._router.find(request.method, request.path)
             return await operation.handler(self._engine, request, values)
         except PathUnknownError:

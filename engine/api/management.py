@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -10,10 +11,13 @@ import msgspec
 from aiohttp import web
 
 from engine.api.answers import METHOD_UNKNOWN, error_response, json_response, new_request_id
-from engine.api.operations import Handler, Kind, Operation, Parameter, read_parameters
+from engine.api.bodies import headers_of
+from engine.api.customized import customized_metadata
+from engine.api.description import DOCUMENT, description_of
+from engine.api.operations import Answer, Body, Handler, Kind, Operation, Parameter, failures, read_parameters
 from engine.engine import PROCESSING, Engine
 from engine.errors import BadRequestError
-from engine.registration import Registration
+from engine.registration import MAX_INT, RANGES, RUNTIMES, Registration
 from engine.snapshots import VersionSnapshot, WorkerSnapshot, WorkerState
 
 MAX_PAGE = 100
@@ -21,13 +25,16 @@ MAX_PAGE = 100
 # What a row does: takes the façade and its parameters, those of the path included, gives a status and a JSON value.
 Act = Callable[[Engine, dict[str, Any]], Awaitable[tuple[int, Any]]]
 
+
+def _number(name: str, about: str, default: int | None = None) -> Parameter:
+    return Parameter(name, Kind.NUMBER, about, default, limits=RANGES[name])
+
+
 SYNCHRONOUS = Parameter("synchronous", Kind.SWITCH, "wait until the workers are there", default=False)
-TIMEOUT = Parameter(
-    "timeout", Kind.NUMBER, "seconds for workers to finish their requests: 0 none, -1 without a limit", default=-1
-)
+TIMEOUT = _number("timeout", "seconds for workers to finish their requests: 0 none, -1 without a limit", default=-1)
 SCALING = (
-    Parameter("min_worker", Kind.NUMBER, "the least number of workers", default=1),
-    Parameter("max_worker", Kind.NUMBER, "the largest number of workers; min_worker when not given"),
+    _number("min_worker", "the least number of workers", default=1),
+    _number("max_worker", "the largest number of workers; min_worker when not given"),
     SYNCHRONOUS,
     TIMEOUT,
 )
@@ -37,26 +44,25 @@ REGISTERING = (
     Parameter("url", Kind.TEXT, "the archive: a file name in the model store", required=True),
     Parameter("model_name", Kind.TEXT, "the model's name; the manifest's when not given"),
     Parameter("handler", Kind.TEXT, "the handler as module:function; the manifest's when not given"),
-    Parameter("runtime", Kind.TEXT, "python, python3 or LSP; the manifest's when not given"),
-    Parameter("batch_size", Kind.NUMBER, "how many requests a batch may hold"),
-    Parameter("max_batch_delay", Kind.NUMBER, "milliseconds to wait for a batch to fill"),
-    Parameter("initial_workers", Kind.NUMBER, "how many workers to start"),
+    Parameter("runtime", Kind.TEXT, "the manifest's when not given", choices=tuple(RUNTIMES.values())),
+    _number("batch_size", "how many requests a batch may hold"),
+    _number("max_batch_delay", "milliseconds to wait for a batch to fill"),
+    _number("initial_workers", "how many workers to start"),
     Parameter("synchronous", Kind.SWITCH, "wait until the workers are there"),
-    Parameter("response_timeout", Kind.NUMBER, "seconds a worker has for one batch"),
-    Parameter("startup_timeout", Kind.NUMBER, "seconds a worker has to load the model"),
+    _number("response_timeout", "seconds a worker has for one batch"),
+    _number("startup_timeout", "seconds a worker has to load the model"),
 )
+CUSTOMIZED = Parameter("customized", Kind.SWITCH, "ask the handler what it says about the model", default=False)
+DESCRIBING = (CUSTOMIZED,)
 PAGING = (
-    Parameter("limit", Kind.NUMBER, "the largest number of models to list", default=MAX_PAGE),
-    Parameter("next_page_token", Kind.NUMBER, "where to go on, from the answer before", default=0),
+    Parameter("limit", Kind.NUMBER, f"models to list, {MAX_PAGE} at most", MAX_PAGE, limits=(0, MAX_INT)),
+    Parameter("next_page_token", Kind.NUMBER, "where to go on, from the answer before", 0, limits=(0, MAX_INT)),
 )
 
 
 async def list_models(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """GET /models: one page of names and urls."""
-    limit, start = given["limit"], given["next_page_token"]
-    if limit < 0 or start < 0:
-        raise BadRequestError("limit and next_page_token must not be negative.")
-    limit = min(limit, MAX_PAGE)
+    limit, start = min(given["limit"], MAX_PAGE), given["next_page_token"]
     models = engine.list_models()
     page = [{"modelName": name, "modelUrl": url} for name, url in models[start : start + limit]]
     # TorchServe: a page that ends with the list still names a next one, which is empty.
@@ -101,13 +107,46 @@ async def set_default(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     return _status(await engine.set_default(given["model_name"], given["model_version"]))
 
 
-def _row(name: str, method: str, path: str, about: str, act: Act, parameters: tuple[Parameter, ...] = ()) -> Operation:
+async def describe_api(engine: Engine, _request: web.BaseRequest, path_values: Mapping[str, str]) -> web.Response:
+    """OPTIONS /models/{model_name}."""
+    name = path_values["model_name"]
+    engine.describe(name)
+    return description_of(
+        [row for row in OPERATIONS if row.path.startswith(ONE)], f"RESTful Management API for: {name}"
+    )
+
+
+def _row(
+    name: str,
+    method: str,
+    path: str,
+    about: str,
+    act: Act,
+    answers: Mapping[str, Answer],
+    parameters: tuple[Parameter, ...] = (),
+    body: Body = Body.NONE,
+) -> Operation:
     async def handler(engine: Engine, request: web.BaseRequest, path_values: Mapping[str, str]) -> web.Response:
         given = read_parameters(parameters, await _given(request))
         status, value = await act(engine, {**given, **path_values})
         return json_response(status, value, new_request_id())
 
-    return Operation(name, (method,), path, about, handler, parameters)
+    return Operation(name, (method,), path, about, handler, parameters, body, {**answers, **failures(413, 500)})
+
+
+def _with_metadata(row: Operation) -> Operation:
+    """Let a description ask the handler as well; TorchServe does not when it describes all versions."""
+
+    async def handler(engine: Engine, request: web.BaseRequest, path_values: Mapping[str, str]) -> web.StreamResponse:
+        name, version = path_values["model_name"], path_values.get("model_version")
+        if version == "all" or not read_parameters((CUSTOMIZED,), request.query)["customized"]:
+            return await row.handler(engine, request, path_values)
+        request_id = new_request_id()
+        metadata = await customized_metadata(engine, name, version, request_id, headers_of(request))
+        [found] = engine.describe(name, version)
+        return json_response(200, [{**_description(found), **metadata}], request_id)
+
+    return dataclasses.replace(row, handler=handler)
 
 
 def _model_api(row: Operation) -> Operation:
@@ -119,7 +158,7 @@ def _model_api(row: Operation) -> Operation:
         return await row.handler(engine, request, path_values)
 
     closed: Handler = handler
-    return Operation(row.name, row.methods, row.path, row.about, closed, row.parameters)
+    return dataclasses.replace(row, handler=closed, answers={**row.answers, **failures(405)})
 
 
 # What TorchServe says of a model that makes no use of these; Marina does not serve them.
@@ -135,16 +174,37 @@ NOT_SERVED = {
 }
 ONE, VERSION = "/models/{model_name}", "/models/{model_name}/{model_version}"
 DEFAULT = VERSION + "/set-default"
+DONE = {"200": Answer("Done", "Status")}
+COMING = {"202": Answer("Workers are on their way", "Status")}
+LISTED = {"200": Answer("One page of models", "ModelList"), **failures(400)}
+REGISTERED = {
+    **DONE,
+    **COMING,
+    "409": Answer("This version is registered already"),
+    **failures(400, 404, 503, 507),
+}
+DESCRIBED = {"200": Answer("Each version that was asked for", "DescriptionList"), **failures(404, 408, 503, 507)}
+SCALED = {**DONE, **COMING, **failures(400, 404, 503, 507)}
+UNREGISTERED = {**DONE, "403": Answer("The default version goes last"), **failures(400, 404)}
 OPERATIONS = (
-    _row("listModels", "GET", "/models", "list the models", list_models, PAGING),
-    _model_api(_row("registerModel", "POST", "/models", "register a model", register, REGISTERING)),
-    _row("describeModel", "GET", ONE, "describe the default version", describe),
-    _row("setAutoScale", "PUT", ONE, "set how many workers the default version has", scale, SCALING_ONE),
-    _model_api(_row("unregisterModel", "DELETE", ONE, "unregister the default version", unregister, (TIMEOUT,))),
-    _row("version_describeModel", "GET", VERSION, "describe a version, or all of them", describe),
-    _row("version_setAutoScale", "PUT", VERSION, "set how many workers a version has", scale, SCALING),
-    _model_api(_row("version_unregisterModel", "DELETE", VERSION, "unregister a version", unregister, (TIMEOUT,))),
-    _row("setDefault", "PUT", DEFAULT, "make a version the default", set_default),
+    _row("listModels", "GET", "/models", "list the models", list_models, LISTED, PAGING),
+    _model_api(
+        _row("registerModel", "POST", "/models", "register a model", register, REGISTERED, REGISTERING, Body.PARAMETERS)
+    ),
+    _with_metadata(_row("describeModel", "GET", ONE, "describe the default version", describe, DESCRIBED, DESCRIBING)),
+    _row("setAutoScale", "PUT", ONE, "set how many workers the default version has", scale, SCALED, SCALING_ONE),
+    _model_api(
+        _row("unregisterModel", "DELETE", ONE, "unregister the default version", unregister, UNREGISTERED, (TIMEOUT,))
+    ),
+    Operation("describeApi", ("OPTIONS",), ONE, "describe this API", describe_api, answers=DOCUMENT, hidden=True),
+    _with_metadata(
+        _row("version_describeModel", "GET", VERSION, "describe a version, or all", describe, DESCRIBED, DESCRIBING)
+    ),
+    _row("version_setAutoScale", "PUT", VERSION, "set how many workers a version has", scale, SCALED, SCALING),
+    _model_api(
+        _row("version_unregisterModel", "DELETE", VERSION, "unregister a version", unregister, UNREGISTERED, (TIMEOUT,))
+    ),
+    _row("setDefault", "PUT", DEFAULT, "make a version the default", set_default, {**DONE, **failures(404)}),
 )
 
 
@@ -154,10 +214,8 @@ def _status(text: str) -> tuple[int, Any]:
 
 async def _given(request: web.BaseRequest) -> Mapping[str, Any]:
     """Return the parameters: a POST's JSON body alone when there is one (TorchServe), else the query's."""
-    if request.method != "POST" or request.content_type != "application/json":
-        return request.query
     body = await request.read()
-    if not body:
+    if request.method != "POST" or request.content_type != "application/json" or not body:
         return request.query
     try:
         value = msgspec.json.decode(body)

@@ -60,7 +60,7 @@ class Router:
         `path` is percent-decoded before it is split, so an encoded slash separates too, and a trailing slash means
         nothing (TorchServe). Raises PathUnknownError or MethodUnknownError.
         """
-        segments = path.strip("/").split("/")
+        segments = path.removeprefix("/").rstrip("/").split("/")
         allowed: list[str] = []
         for row in self._rows.get(segments[0], ()):
             values = row.match(segments)

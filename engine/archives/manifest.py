@@ -1,13 +1,16 @@
-"""The manifest of a model archive, `MAR-INF/MANIFEST.json`. Pure."""
+"""The manifest of a model archive, `MAR-INF/MANIFEST.json`. Pure, but for a warning in the log."""
 
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.archives import names
 from engine.errors import InvalidArchiveError
+
+log = logging.getLogger(__name__)
 
 MANIFEST_NAME = "MAR-INF/MANIFEST.json"
 MAX_SIZE = 1024 * 1024
@@ -68,7 +71,9 @@ def parse(text: str | bytes | None, archive: str) -> Manifest:
         raw=raw,
     )
     if manifest.runtime not in RUNTIMES:
-        raise _invalid(archive, f"Runtime is not defined or invalid. {manifest.runtime!r} is none of {RUNTIMES}.")
+        # The way out goes to the log: TorchServe's answer is these words alone.
+        log.warning("%s: the runtime %.100r is none of %s.", archive, manifest.runtime, ", ".join(RUNTIMES))
+        raise InvalidArchiveError("Runtime is not defined or invalid.")
     return manifest
 
 

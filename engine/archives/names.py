@@ -60,9 +60,14 @@ def is_inside(path: str) -> bool:
         return False
 
 
+def is_printable(text: str) -> bool:
+    """Whether `text` has neither control characters nor others that cannot be seen."""
+    return _UNPRINTABLE.search(text) is None
+
+
 def printable(name: str) -> str:
     """Return a name fit for a log line or a window: unsafe characters escaped, and not too long."""
-    text = ascii(name)[1:-1] if _UNPRINTABLE.search(name) else name
+    text = name if is_printable(name) else ascii(name)[1:-1]
     return text if len(text) <= MAX_COMPONENT else f"{text[:MAX_COMPONENT]}..."
 
 

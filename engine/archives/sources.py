@@ -24,7 +24,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 def locate(url: str, model_store: Path) -> Path:
     """Return the archive, a file or a folder, that a registration's `url` names in the model store.
 
-    TorchServe: of a local name the last component alone is looked up in the store.
+    TorchServe: of a local name the last component alone is looked up in the store; unlike there, a URL of an unknown
+    scheme never is.
 
     Raises:
         ArchiveNotFoundError: nothing usable of that name is there; the text says why.
@@ -34,14 +35,9 @@ def locate(url: str, model_store: Path) -> Path:
         raise ArchiveNotFoundError("empty url")
     if ".." in url:
         raise ArchiveNotFoundError(f"Relative path is not allowed in url: {names.printable(url)}")
-    if _SCHEME.match(url):
-        raise ArchiveNotFoundError(
-            f"Given URL {names.printable(url)} does not match any allowed URL(s). "
-            "For now only archives in the model store can be registered: copy it there and give its file name."
-        )
     name = url.rpartition("/")[2]
     path = model_store / name
-    if name.startswith(".") or names.component_problem(name) or not path.exists():
+    if _SCHEME.match(url) or name.startswith(".") or names.component_problem(name) or not path.exists():
         raise ArchiveNotFoundError(f"Model not found at: {names.printable(url)}")
     real = path.resolve()
     if not real.is_relative_to(model_store.resolve()) or real == model_store.resolve():
@@ -100,11 +96,16 @@ def _place(copied: Path, digest: str, wished: str, cancel: Event | None) -> str:
 
 def _take(copied: Path, digest: str, target: Path, cancel: Event | None) -> bool:
     try:
-        _link(copied, target)
+        take_name(copied, target)
     except FileExistsError:
         return _holds(target, copied.stat().st_size, digest, cancel)
-    _sync_folder(target.parent)
     return True
+
+
+def take_name(copied: Path, target: Path) -> None:
+    """Give a finished private copy its name in the same folder or above, for good; FileExistsError when it is taken."""
+    _link(copied, target)
+    _sync_folder(target.parent)
 
 
 def _candidates(wished: str) -> Iterator[str]:

@@ -51,8 +51,8 @@ def encode_values(values: Any, count: int, limit: int) -> list[bytes | bytearray
     pieces = [encode_value(value) for value in values]
     size = sum(map(len, pieces))
     if size > limit:
-        message = f"The response of {size} bytes is over max_response_size, {limit} bytes"
-        raise HandlerOutputError(Failure(500, message), "raise the setting, or answer less at a time")
+        detail = f"the response of {size} bytes is over max_response_size, {limit} bytes"
+        raise HandlerOutputError(Failure(500, "Worker died."), f"{detail}; raise it, or answer less at a time")
     return pieces
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.errors import PredictionError
+from engine.errors import PredictionError, TimedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +63,13 @@ class Reply(NamedTuple):
 class Job:
     """A request that waits for a worker or for its answer."""
 
-    __slots__ = ("future", "meta", "parts", "stream")
+    __slots__ = ("alone", "future", "meta", "parts", "stream")
 
-    def __init__(self, request_id: str, headers: dict[str, str], inputs: Sequence[Input]) -> None:
-        """`headers` are what the handler sees; `inputs` in the order of the request."""
+    def __init__(
+        self, request_id: str, headers: dict[str, str], inputs: Sequence[Input], *, alone: bool = False
+    ) -> None:
+        """`headers` are what the handler sees; `inputs` in the order of the request; `alone`: shares no batch."""
+        self.alone = alone
         self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.parts = [part.data for part in inputs]
         self.stream: Stream | None = None
@@ -86,6 +89,15 @@ class Job:
             self.future.set_result(Reply(status, phrase, headers, body, self.stream))
         if last and self.stream is not None:
             self.stream.put(None)
+
+    def expire_after(self, seconds: float) -> None:
+        """Fail the job with TimedOutError when nothing of its answer is there by then; it still runs to its end."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._expire, seconds)
+        self.future.add_done_callback(lambda _: timer.cancel())
+
+    def _expire(self, seconds: float) -> None:
+        if not self.future.done():
+            self.future.set_exception(TimedOutError(f"No answer within {seconds:g} s (clientTimeoutInMills)."))
 
     def fail(self, status: int, message: str) -> None:
         """Fail the job; a caller that has gone is not told."""

@@ -1,7 +1,8 @@
 """The job queue of one version: batches jobs and gives them to idle workers. On the loop; hot.
 
 TorchServe's rule for batches: an idle worker takes the first job and waits up to `max_batch_delay` for `batch_size`
-jobs; only one worker gathers at a time. A job whose caller has gone is not run, and counted as failed.
+jobs; only one worker gathers at a time. A job that goes alone ends the wait and follows by itself. A job whose caller
+has gone is not run, and counted as failed.
 """
 
 from __future__ import annotations
@@ -87,9 +88,9 @@ class JobQueue:
         self._gathering: asyncio.TimerHandle | asyncio.Handle | None = None
 
     @property
-    def full(self) -> bool:
-        """Whether no further job may wait."""
-        return len(self._pending) >= self.capacity
+    def open(self) -> bool:
+        """Whether a job may be submitted: a worker serves or will, and there is room."""
+        return self.expected > 0 and len(self._pending) < self.capacity
 
     def snapshot(self) -> QueueSnapshot:
         """Return the figures of this moment."""
@@ -103,12 +104,12 @@ class JobQueue:
         )
 
     def submit(self, job: Job) -> None:
-        """Queue a job; its future gets the answer. Check `expected` and `full` first."""
+        """Queue a job; its future gets the answer. Check `open` first."""
         self.accepted += 1
         self._pending.append(job)
         if self._idle and self._gathering is None:
             self._dispatch()
-        elif self._gathering is not None and len(self._pending) >= self._batch_size:
+        elif self._gathering is not None and not self._may_grow():
             self._gathered()
 
     def expect(self, workers: int) -> None:
@@ -158,10 +159,14 @@ class JobQueue:
 
     def _dispatch(self) -> None:
         while self._pending and self._idle:
-            if len(self._pending) < self._batch_size and self._delay > 0 and self._batch_size > 1:
+            if self._delay > 0 and self._may_grow():
                 self._gathering = asyncio.get_running_loop().call_later(self._delay, self._gathered)
                 return
             self._send()
+
+    def _may_grow(self) -> bool:
+        """Whether a further job could join the batch that comes next."""
+        return len(self._pending) < self._batch_size and not any(job.alone for job in self._pending)
 
     def _gathered(self) -> None:
         """End the wait of the worker that gathers: the batch is full or the delay is over."""
@@ -184,6 +189,8 @@ class JobQueue:
     def _take(self) -> list[Job]:
         jobs: list[Job] = []
         while self._pending and len(jobs) < self._batch_size:
+            if jobs and (jobs[0].alone or self._pending[0].alone):
+                break
             job = self._pending.popleft()
             if job.future.done():
                 self.failed += 1

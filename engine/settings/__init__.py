@@ -8,6 +8,7 @@ from __future__ import annotations
 from engine.settings.addresses import Address
 from engine.settings.declared import ALL_MODELS, Setting, Settings
 from engine.settings.loading import load
+from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ModelDefaults, StartModel
 
-__all__ = ["ALL_MODELS", "Address", "ModelDefaults", "Setting", "Settings", "StartModel", "load"]
+__all__ = ["ALL_MODELS", "Address", "ModelDefaults", "Setting", "Settings", "SnapshotModel", "StartModel", "load"]

@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from engine.settings import addresses, values
+from engine.settings import addresses, snapshots, values
 from engine.settings.addresses import Address
+from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
 
 __all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "Setting", "Settings"]
@@ -25,7 +26,7 @@ class Setting:
 
     `parse` reads the text. `flags` are its options on the command line: with `constant` an option stands alone and
     means that text, else a value follows, or several when `many`, joined by commas. TorchServe reads some keys from the
-    file alone: those have `environment` False.
+    file alone: those have `environment` False; where its variable is not TS_ and the key, `environment` names it.
     """
 
     parse: Callable[[str], Any]
@@ -35,7 +36,7 @@ class Setting:
     constant: str | None = None
     metavar: str = ""
     many: bool = False
-    environment: bool = True
+    environment: bool | str = True
 
 
 _INFERENCE_PORTS = {"http": 80, "https": 443}
@@ -85,6 +86,14 @@ class Settings:
     models: Annotated[
         tuple[ModelDefaults, ...],
         Setting(values.model_defaults, "workers, batches and timeouts of single models, as JSON", environment=False),
+    ] = ()
+    model_snapshot: Annotated[
+        tuple[SnapshotModel, ...],
+        Setting(
+            snapshots.model_snapshot,
+            "what a snapshot of TorchServe registers, instead of load_models",
+            environment=False,
+        ),
     ] = ()
     default_workers_per_model: Annotated[
         int,
@@ -137,6 +146,10 @@ class Settings:
             constant="true",
         ),
     ] = False
+    token_expiration_min: Annotated[
+        float,
+        Setting(values.minutes, "how long a token is good for", "minutes", environment="TS_TOKEN_EXPIRATION_TIME_MIN"),
+    ] = 60.0
     enable_envvars_config: Annotated[
         bool, Setting(values.boolean, "let TS_* variables override the rest", environment=False)
     ] = False
@@ -234,7 +247,6 @@ IGNORED_KEYS = frozenset(
         "metrics_config",
         "model_metrics_auto_detect",
         "model_server_home",
-        "model_snapshot",
         "netty_client_threads",
         "number_of_netty_threads",
         "plugins_path",
@@ -242,7 +254,6 @@ IGNORED_KEYS = frozenset(
         "private_key_file",
         "python",
         "system_metrics_cmd",
-        "token_expiration_min",
         "ts_header_key_sequence_end",
         "ts_header_key_sequence_id",
         "ts_header_key_sequence_start",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.errors import SettingsError
 from engine.settings import commandline, properties
 from engine.settings.commandline import CommandLine
-from engine.settings.declared import IGNORED_KEYS, Settings
+from engine.settings.declared import IGNORED_KEYS, Setting, Settings
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
@@ -121,11 +121,15 @@ def _from_environment(in_file: Mapping[str, _Given], environ: Mapping[str, str])
     """Return what TS_* variables say, where the file allows them to."""
     if not _is_on(in_file, "enable_envvars_config"):
         return {}
-    keys = [key for key, setting in Settings.declared().items() if setting.environment]
+    declared = Settings.declared().items()
+    named = {key: _variable_of(key, setting) for key, setting in declared if setting.environment}
     if not _is_on(in_file, "use_env_allowed_urls"):
-        keys.remove("allowed_urls")
-    named = {key: f"TS_{key.upper()}" for key in keys}
+        del named["allowed_urls"]
     return {key: _Given(environ[name], f"variable {name}") for key, name in named.items() if name in environ}
+
+
+def _variable_of(key: str, setting: Setting) -> str:
+    return setting.environment if isinstance(setting.environment, str) else f"TS_{key.upper()}"
 
 
 def _is_on(in_file: Mapping[str, _Given], key: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 JAVA_INT_MAX = 2**31 - 1
+MINUTES_OF_A_YEAR = 366 * 24 * 60
 
 
 class StartModel(NamedTuple):
@@ -78,6 +79,13 @@ def integer(low: int, high: int = JAVA_INT_MAX) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def minutes(text: str) -> float:
+    """Read a length of time in minutes, with decimals; at most a year."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MINUTES_OF_A_YEAR:
+        raise ValueError("write a number of minutes, at most a year")
+    return float(text)
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

@@ -1,12 +1,15 @@
 """All models with their versions, as the models table holds them, and the rates derived from their queues. Pure, no Qt.
 
-`apply` takes what the engine says has changed, and measures the rates when it is told the time, once a second or so.
+`take` notes what the engine says has changed, and that rates are to be measured when it is told the time, once a second
+or so; `work` then brings the rows up to date, some models at a time and only for as long as it may: it holds the loop.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter, defaultdict
-from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gui.tables.records import (
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from engine.snapshots import Changes, Key, VersionSnapshot, VersionState
 
 TREND_LENGTH = 30
+# How many models change between two looks at the clock: neighbours among them are announced together.
+MODELS_AT_ONCE = 8
 
 
 class Catalog:
@@ -35,8 +40,9 @@ class Catalog:
         self._listeners: list[Listener] = []
         self.models: RowList[ModelRecord] = RowList(model_cells, self._listeners)
         self._versions: dict[str, RowList[VersionRecord]] = {}
-        self._answered: dict[Key, int] = {}
-        self._sampled_at = 0.0
+        self._waiting: dict[str, dict[str, VersionSnapshot]] = {}
+        self._due: dict[str, float] = {}
+        self._sampled: dict[Key, tuple[int, float]] = {}
         self.revision = 0
 
     def listen(self, listener: Listener) -> None:
@@ -60,68 +66,96 @@ class Catalog:
 
     def apply(self, changes: Changes, now: float | None = None) -> None:
         """Take what changed since the last revision; with `now`, seconds on a steady clock, measure every rate too."""
+        self.take(changes, now)
+        self.work()
+
+    def take(self, changes: Changes, now: float | None = None) -> None:
+        """Remove what has gone and note the rest for `work`; with `now` note that every rate is to be measured too."""
         gone: Iterable[Key] = changes.removed
         if changes.complete:
             present = {snapshot.key for snapshot in changes.changed}
             gone = [record.snapshot.key for record in self if record.snapshot.key not in present]
-        fresh = {snapshot.key: self._with_snapshot(snapshot) for snapshot in changes.changed}
-        self._apply(fresh.values() if now is None else self._sampled(fresh, set(gone), now), gone)
+            self._waiting.clear()
+        self._remove(gone)
+        for snapshot in changes.changed:
+            self._waiting.setdefault(snapshot.key.name, {})[snapshot.key.version] = snapshot
+        if now is not None:
+            self._due = dict.fromkeys((*self.models.keys, *self._waiting), now)
         self.revision = changes.revision
+
+    def work(self, seconds: float = math.inf) -> bool:
+        """Bring rows up to date for about so many seconds; returns whether some are left."""
+        until = time.perf_counter() + seconds
+        while names := list(islice(self._waiting or self._due, MODELS_AT_ONCE)):
+            self._update(names)
+            if time.perf_counter() >= until:
+                break
+        return bool(self._waiting or self._due)
+
+    def _update(self, names: list[str]) -> None:
+        """Give these models' rows what waits for them."""
+        updates = {name: records for name in names if (records := self._news(name))}
+        for name, records in updates.items():
+            if name in self._versions:
+                self._versions[name].apply(records)
+            else:
+                self._add_model(name, records)
+        self.models.apply({name: self._model(name) for name in updates})
+
+    def _news(self, name: str) -> dict[str, VersionRecord]:
+        """Return the records of a model's versions that change: by a snapshot, or by a rate alone."""
+        fresh, now = self._waiting.pop(name, {}), self._due.pop(name, None)
+        records = {version: self._with_snapshot(snapshot) for version, snapshot in fresh.items()}
+        if now is None:
+            return records
+        known = {record.snapshot.key.version: record for record in self._versions.get(name, ())}
+        measured = {version: self._measured(record, now) for version, record in {**known, **records}.items()}
+        return {version: record for version, record in measured.items() if record is not known.get(version)}
 
     def _with_snapshot(self, snapshot: VersionSnapshot) -> VersionRecord:
         known = self.version(snapshot.key)
-        return replace(known, snapshot=snapshot) if known else VersionRecord(snapshot)
+        return VersionRecord(snapshot, known.rate, known.trend) if known else VersionRecord(snapshot)
 
-    def _sampled(self, fresh: dict[Key, VersionRecord], gone: set[Key], now: float) -> list[VersionRecord]:
-        """Return the fresh records and those whose rate changes although nothing else did, with their rates."""
-        others = (record for record in self if record.snapshot.key not in fresh and record.snapshot.key not in gone)
-        fading = [record for record in others if not self._is_quiet(record)]
-        seconds, self._sampled_at = now - self._sampled_at, now
-        return [self._measured(record, seconds) for record in (*fresh.values(), *fading)]
-
-    def _is_quiet(self, record: VersionRecord) -> bool:
-        answered = self._answered.get(record.snapshot.key)
-        return record.rate == 0 and not record.trend and record.snapshot.queue.answered == answered
-
-    def _measured(self, record: VersionRecord, seconds: float) -> VersionRecord:
+    def _measured(self, record: VersionRecord, now: float) -> VersionRecord:
         key, answered = record.snapshot.key, record.snapshot.queue.answered
-        before = self._answered.get(key)
-        self._answered[key] = answered
-        if before is None or seconds <= 0:
+        before, then = self._sampled.get(key, (0, now))
+        self._sampled[key] = (answered, now)
+        if now <= then:
             return record
-        rate = max(0, answered - before) / seconds
-        trend = (*record.trend, rate)[-TREND_LENGTH:]
-        return replace(record, rate=rate, trend=trend if any(trend) else ())
+        rate = max(0, answered - before) / (now - then)
+        trend = (*record.trend, rate)[-TREND_LENGTH:] if rate or record.trend else ()
+        if record.rate == rate and record.trend == trend:
+            return record
+        return VersionRecord(record.snapshot, rate, trend if any(trend) else ())
 
-    def _apply(self, records: Iterable[VersionRecord], removed: Iterable[Key]) -> None:
-        updates: defaultdict[str, dict[str, VersionRecord]] = defaultdict(dict)
-        for record in records:
-            updates[record.snapshot.key.name][record.snapshot.key.version] = record
+    def _remove(self, gone: Iterable[Key]) -> None:
         leaving: defaultdict[str, set[str]] = defaultdict(set)
-        for key in removed:
-            self._answered.pop(key, None)
-            leaving[key.name].add(key.version)
-        self._drop_models({name for name in leaving if name not in updates and self._loses_all(name, leaving[name])})
-        for name in {**updates, **leaving}:
-            if name in self._versions:
-                self._versions[name].apply(updates[name], leaving[name] - updates[name].keys())
-        self._add_models({name: new for name, new in updates.items() if name not in self._versions})
-        self.models.apply({name: self._model(name) for name in {**updates, **leaving} if name in self._versions})
+        for key in gone:
+            self._sampled.pop(key, None)
+            if self._waiting.get(key.name, {}).pop(key.version, None) and not self._waiting[key.name]:
+                del self._waiting[key.name]
+            if key.name in self._versions:
+                leaving[key.name].add(key.version)
+        whole = {name for name, versions in leaving.items() if self._loses_all(name, versions)}
+        self._drop_models(whole)
+        for name in leaving.keys() - whole:
+            self._versions[name].apply({}, leaving[name])
+        self.models.apply({name: self._model(name) for name in leaving.keys() - whole})
 
     def _loses_all(self, name: str, versions: set[str]) -> bool:
-        return name in self._versions and versions.issuperset(self._versions[name].keys)
+        return versions.issuperset(self._versions[name].keys)
 
     def _drop_models(self, names: set[str]) -> None:
         self.models.apply({}, names)
         for name in names:
+            self._due.pop(name, None)
             del self._versions[name]
 
-    def _add_models(self, new: dict[str, dict[str, VersionRecord]]) -> None:
+    def _add_model(self, name: str, records: dict[str, VersionRecord]) -> None:
         # A model's versions are in place before its row is announced, so that the row never appears without them.
-        for name, records in new.items():
-            silent: RowList[VersionRecord] = RowList(version_cells, self._listeners, parent=name)
-            silent.fill(records)
-            self._versions[name] = silent
+        silent: RowList[VersionRecord] = RowList(version_cells, self._listeners, parent=name)
+        silent.fill(records)
+        self._versions[name] = silent
 
     def _model(self, name: str) -> ModelRecord:
         return ModelRecord(name, tuple(sorted(self._versions[name], key=_by_version)))

@@ -88,6 +88,10 @@ class CellModel(QAbstractItemModel):
         """The index under which a list's rows hang."""
         raise NotImplementedError
 
+    def inner(self, parent: str | None) -> int:
+        """The internal id that a list's rows have."""
+        raise NotImplementedError
+
     def inserting(self, parent: str | None, first: int, last: int) -> None:
         """Rows are about to come."""
         self.beginInsertRows(self.place(parent), first, last)
@@ -104,10 +108,10 @@ class CellModel(QAbstractItemModel):
         """They are gone."""
         self.endRemoveRows()
 
-    def changed(self, parent: str | None, row: int, first: int, last: int) -> None:
-        """Some columns of a row have new values."""
-        place = self.place(parent)
-        self.dataChanged.emit(self.index(row, first, place), self.index(row, last, place), SHOWN_ROLES)
+    def changed(self, parent: str | None, top: int, bottom: int, first: int, last: int) -> None:
+        """Some columns of some rows have new values."""
+        inner = self.inner(parent)
+        self.dataChanged.emit(self.createIndex(top, first, inner), self.createIndex(bottom, last, inner), SHOWN_ROLES)
 
 
 class FlatModel(CellModel, Generic[Record]):
@@ -128,12 +132,16 @@ class FlatModel(CellModel, Generic[Record]):
         return QModelIndex()
 
     @override
+    def inner(self, parent: str | None) -> int:
+        return TOP
+
+    @override
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
 
     @override
     def index(self, row: int, column: int, parent: Index = ROOT) -> QModelIndex:
-        return self.createIndex(row, column) if self.hasIndex(row, column, parent) else QModelIndex()
+        return self.createIndex(row, column, TOP) if self.hasIndex(row, column, parent) else QModelIndex()
 
     @override
     def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # the stubs know only QObject.parent()
@@ -185,6 +193,10 @@ class TreeModel(CellModel):
     @override
     def place(self, parent: str | None) -> QModelIndex:
         return QModelIndex() if parent is None else self.find(parent)
+
+    @override
+    def inner(self, parent: str | None) -> int:
+        return TOP if parent is None else self._id(parent)
 
     @override
     def rowCount(self, parent: Index = ROOT) -> int:

@@ -6,6 +6,7 @@ New rows go to the end, so rows never move here; order on screen is the proxy's 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -35,8 +36,8 @@ class Listener(Protocol):
         """They are gone."""
         ...
 
-    def changed(self, parent: str | None, row: int, first: int, last: int) -> None:
-        """Columns `first` to `last` of a row have new values."""
+    def changed(self, parent: str | None, top: int, bottom: int, first: int, last: int) -> None:
+        """Columns `first` to `last` of the rows `top` to `bottom` have new values."""
         ...
 
 
@@ -87,9 +88,7 @@ class RowList(Generic[Record]):
     def apply(self, updates: Mapping[str, Record], removed: Collection[str] = ()) -> None:
         """Remove, then change, then append; announces each step and nothing that stayed as it was."""
         self._remove([key for key in removed if key in self._rows])
-        for key, record in updates.items():
-            if key in self._rows:
-                self._change(key, record)
+        self._change({key: record for key, record in updates.items() if key in self._rows})
         self._append({key: record for key, record in updates.items() if key not in self._rows})
 
     def replace(self, records: Mapping[str, Record]) -> None:
@@ -114,13 +113,22 @@ class RowList(Generic[Record]):
             for listener in self._listeners:
                 listener.removed()
 
-    def _change(self, key: str, record: Record) -> None:
-        old, new = self._cells[key], self._cells_of(record)
-        self._records[key], self._cells[key] = record, new
-        columns = [column for column, (was, now) in enumerate(zip(old, new, strict=True)) if was != now]
+    def _change(self, records: Mapping[str, Record]) -> None:
+        cells = {key: self._cells_of(record) for key, record in records.items() if record is not self._records[key]}
+        alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+        for key, new in cells.items():
+            alike[_changed_columns(self._cells[key], new)].append(self._rows[key])
+        for columns, rows in alike.items():
+            for top, bottom in runs(sorted(rows)):
+                # A row takes its new values only now: who sorts by them must not meet one before it was announced.
+                for key in self._keys[top : bottom + 1]:
+                    self._records[key], self._cells[key] = records[key], cells[key]
+                self._announce(top, bottom, columns)
+
+    def _announce(self, top: int, bottom: int, columns: Sequence[int]) -> None:
         for first, last in runs(columns):
             for listener in self._listeners:
-                listener.changed(self._parent, self._rows[key], first, last)
+                listener.changed(self._parent, top, bottom, first, last)
 
     def _append(self, records: Mapping[str, Record]) -> None:
         if not records:
@@ -131,6 +139,10 @@ class RowList(Generic[Record]):
         self.fill(records)
         for listener in self._listeners:
             listener.inserted()
+
+
+def _changed_columns(old: Cells, new: Cells) -> tuple[int, ...]:
+    return tuple(column for column, (was, now) in enumerate(zip(old, new, strict=True)) if was != now)
 
 
 def runs(numbers: Sequence[int]) -> list[tuple[int, int]]:

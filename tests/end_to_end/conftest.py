@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +37,32 @@ class AtTheWindow:
         self._app = app
         self._folder = folder
 
-    def __call__(self, act: Act, *, management_port: int = 0, first: First | None = None) -> set[asyncio.Task[Any]]:
-        """Let the person do `first` as soon as there is a window, and `act` once Marina runs; then leave."""
+    def __call__(
+        self,
+        act: Act,
+        *,
+        management_port: int = 0,
+        first: First | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> set[asyncio.Task[Any]]:
+        """Let the person do `first` as soon as there is a window, and `act` once Marina runs; then leave.
+
+        `properties` are further lines of the configuration.
+        """
+        configuration = self._configuration(management_port, properties or {})
         self._app.setQuitOnLastWindowClosed(False)
         loop = QEventLoop(self._app)
         asyncio.set_event_loop(loop)
         try:
-            left: set[asyncio.Task[Any]] = loop.run_until_complete(self._run(act, management_port, first))
+            left: set[asyncio.Task[Any]] = loop.run_until_complete(self._run(act, configuration, first))
         finally:
             loop.close()
             asyncio.set_event_loop(None)
         return left
 
-    async def _run(self, act: Act, management_port: int, first: First | None) -> set[asyncio.Task[Any]]:
+    async def _run(self, act: Act, configuration: Path, first: First | None) -> set[asyncio.Task[Any]]:
         environ = {"MARINA_HOME": str(self._folder / "home")}
-        arguments = ["--ts-config", str(self._configuration(management_port))]
+        arguments = ["--ts-config", str(configuration)]
         settings = load(arguments, environ, self._folder, program="marina")
         home = Home.find(environ)
         application = Application(settings, lambda changed: Host(changed, home), Theme(self._app))
@@ -68,11 +79,13 @@ class AtTheWindow:
         current = asyncio.current_task()
         return {task for task in asyncio.all_tasks() if task is not current}
 
-    def _configuration(self, management_port: int) -> Path:
+    def _configuration(self, management_port: int, properties: Mapping[str, str]) -> Path:
         path = self._folder / "config.properties"
         lines = (
             "inference_address=http://127.0.0.1:0",
             f"management_address=http://127.0.0.1:{management_port}",
+            "metrics_address=http://127.0.0.1:0",
+            *(f"{key}={value}" for key, value in properties.items()),
         )
         path.write_text("\n".join(lines), encoding="utf-8")
         return path

@@ -102,11 +102,13 @@ def test_an_unknown_runtime_is_refused_wherever_it_comes_from() -> None:
         decide(given={"runtime": "java"})
 
 
-def test_a_model_without_a_name_is_refused_and_told_whether_there_was_a_manifest() -> None:
+@pytest.mark.parametrize("manifest", [Manifest(handler="h", raw={"model": {}}), Manifest()])
+def test_a_model_without_a_name_is_refused_and_the_log_has_the_way_out(
+    manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidArchiveError, match=r"^Model name is not defined\.$"):
-        decide(manifest=Manifest(handler="h", raw={"model": {}}))
-    with pytest.raises(InvalidArchiveError, match=r"m\.mar has no MAR-INF/MANIFEST\.json"):
-        decide(manifest=Manifest())
+        decide(manifest=manifest)
+    assert "m.mar says no model name. Give the parameter model_name" in caplog.text
 
 
 def test_a_model_without_a_handler_is_refused_unless_the_settings_name_one() -> None:

@@ -75,10 +75,8 @@ def test_answers_of_a_batch_together_may_reach_the_limit_but_not_pass_it() -> No
     assert encode_values(["12", "34"], 2, 4) == [b"12", b"34"]
     with pytest.raises(HandlerOutputError) as caught:
         encode_values(["12", "345"], 2, 4)
-    code, message = prediction_failure(caught.value)
-    assert code == 500
-    assert "5 bytes" in message
-    assert "max_response_size, 4 bytes" in message
+    assert prediction_failure(caught.value) == (500, "Worker died.")
+    assert "5 bytes is over max_response_size, 4 bytes" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ CASES: list[tuple[Exception, int, str]] = [
     (errors.ModelNotFoundError("x"), 404, "ModelNotFoundException"),
     (errors.ArchiveNotFoundError("x"), 404, "ModelNotFoundException"),
     (errors.VersionNotFoundError("x"), 404, "ModelVersionNotFoundException"),
+    (errors.DownloadError("x"), 400, "DownloadArchiveException"),
     (errors.ConflictError("x"), 409, "ConflictStatusException"),
     (errors.DefaultVersionError("x"), 403, "InvalidModelVersionException"),
     (errors.InvalidArchiveError("x"), 400, "InvalidModelException"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 from aiohttp import FormData
 
 from tests.engine.api.conftest import Serve
@@ -116,3 +119,57 @@ def test_the_parts_of_a_form_together_keep_to_the_limit(serve: Serve) -> None:
 
     assert case.answer.status == 413
     assert case.inputs == []
+
+
+PART = b'--B\r\nContent-Disposition: form-data; name="a"'
+REST = b"\r\n\r\nx\r\n--B--\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(PART + b"\r\nContent-Transfer-Encoding: zebra" + REST, id="unknown transfer encoding"),
+        pytest.param(PART + b"\r\nContent-Transfer-Encoding: base64" + REST, id="no base64"),
+        pytest.param(PART + b"\r\n--zebra--" + REST, id="no header"),
+        pytest.param(PART + b"\r\nX: " + b"x" * 9000 + REST, id="long header"),
+        pytest.param(PART + b"\r\nX: y" * 300 + REST, id="many headers"),
+        pytest.param(PART + b"\r\n\r\nx", id="no end"),
+        pytest.param(b"--B\r\nX: y" + REST, id="no name"),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_the_clients_fault(serve: Serve, body: bytes) -> None:
+    case = Case(serve, data=body, headers={"Content-Type": "multipart/form-data; boundary=B"})
+
+    assert case.answer.error[:2] == (400, "BadRequestException")
+    assert case.inputs == []
+
+
+def test_a_body_that_is_not_encoded_as_it_says_is_the_clients_fault(serve: Serve) -> None:
+    async def scenario(server: Server) -> None:
+        answer = await server.predict("noop", data=b"no gzip at all", headers={"Content-Encoding": "gzip"})
+        assert (answer.status, answer.headers["Connection"]) == (400, "close")
+        assert await server.names() == []
+
+    serve(scenario)
+
+
+def test_bytes_that_are_no_utf8_are_replaced_in_headers_and_names(serve: Serve) -> None:
+    launcher = FakeLauncher()
+    body = b'--B\r\nContent-Disposition: form-data; name="\xff"; filename="f"\r\nContent-Type: \xff' + REST
+    head = b"Content-Type: multipart/form-data; boundary=B\r\nX-Odd: \xff\r\nConnection: close\r\n"
+
+    async def scenario(server: Server) -> None:
+        await server.register("url=noop-1.0.mar&initial_workers=1&synchronous=true")
+        where = urlsplit(server.host.addresses["inference"])
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        writer.write(b"POST /predictions/noop HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(body))
+        writer.write(head + b"\r\n" + body)
+        assert b" 200 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        # The worker goes on as if nothing had happened.
+        assert (await server.predict("noop")).status == 200
+
+    serve(scenario, launcher)
+    assert launcher.workers[0].jobs[0]["inputs"] == [["\ufffd", "\ufffd", 1]]
+    assert launcher.workers[0].jobs[0]["headers"]["X-Odd"] == "\ufffd"

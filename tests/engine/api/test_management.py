@@ -86,7 +86,7 @@ def test_scaling_what_does_not_come_up_fails_and_keeps_the_model(serve: Serve) -
         await server.register(NOOP)
         answer = await server.manage("PUT", "/models/noop?min_worker=1&synchronous=true")
         assert answer.error[0] == 500
-        assert answer.error[2] == "Failed to start workers for model noop version: 1.0"
+        assert answer.error[2] == "Failed to start workers for model noop version: null"
         assert await server.names() == ["noop"]
 
     serve(scenario, FakeLauncher(load_error="as asked"))

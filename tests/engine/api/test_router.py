@@ -56,7 +56,9 @@ def test_a_version_alone_has_an_empty_rest() -> None:
     assert INFERENCE.find("POST", "/predictions/m/1.0")[1]["rest"] == ""
 
 
-@pytest.mark.parametrize("path", ["/", "", "/model", "/models/m/1.0/x", "/models/m/1.0/set-default/x", "/Models"])
+@pytest.mark.parametrize(
+    "path", ["/", "", "//models", "/model", "/models/m/1.0/x", "/models/m/1.0/set-default/x", "/Models"]
+)
 def test_an_unknown_path_is_no_operation(path: str) -> None:
     with pytest.raises(PathUnknownError):
         MANAGEMENT.find("PUT", path)
@@ -66,7 +68,7 @@ def test_an_unknown_path_is_no_operation(path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/models", ("GET", "POST")),
-        ("POST", "/models/m", ("GET", "PUT", "DELETE")),
+        ("POST", "/models/m", ("GET", "PUT", "DELETE", "OPTIONS")),
         ("POST", "/models/m/1.0/set-default", ("PUT",)),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_cannot_be_read_names_the_archive_and_the_file(text: str | bytes, r
 
 @pytest.mark.parametrize("runtime", ["java", "PYTHON", "python2"])
 def test_an_unknown_runtime_is_refused_in_torchserves_words(runtime: str) -> None:
-    with pytest.raises(InvalidArchiveError, match=r"Runtime is not defined or invalid\."):
+    with pytest.raises(InvalidArchiveError, match=r"^Runtime is not defined or invalid\.$"):
         parse(json.dumps({"runtime": runtime}), "x.mar")
 
 

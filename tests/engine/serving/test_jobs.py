@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.errors import PredictionError
+from engine.errors import PredictionError, TimedOutError
 from engine.serving.jobs import Input, Job, Stream
-from tests.support.loops import turn, virtual_time
+from tests.support.loops import now, turn, virtual_time
 
 if TYPE_CHECKING:
     from engine.workers.channel import Result
@@ -40,6 +40,25 @@ async def test_a_caller_that_has_gone_gets_nothing() -> None:
     job.fail(500, "no")
     assert job.future.cancelled()
     assert job.stream is None
+
+
+@virtual_time
+async def test_a_job_expires_and_its_late_answer_is_dropped() -> None:
+    job = Job("id-1", {}, [])
+    job.expire_after(0.5)
+    with pytest.raises(TimedOutError, match=r"^No answer within 0\.5 s \(clientTimeoutInMills\)\.$"):
+        await job.future
+    assert now() == 0.5
+    job.answer(PLAIN, memoryview(b"abc"), last=True)
+
+
+@virtual_time
+async def test_a_job_that_is_answered_in_time_does_not_expire() -> None:
+    job = Job("id-1", {}, [])
+    job.expire_after(0.5)
+    job.answer(PLAIN, memoryview(b"abc"), last=True)
+    await asyncio.sleep(1)
+    assert bytes((await job.future).body) == b"abc"
 
 
 @virtual_time

@@ -39,8 +39,8 @@ class Setting:
         self.queue.drop(cast("Channel", channel))
 
     def submit(self, *names: str) -> list[Job]:
-        """Submit a job for each name; a job's one input is its name."""
-        jobs = [Job(name, {}, [Input("body", "", name.encode())]) for name in names]
+        """Submit a job for each name; a job's one input is its name, and one called ALONE goes alone."""
+        jobs = [Job(name, {}, [Input("body", "", name.encode())], alone=name == ALONE) for name in names]
         for job in jobs:
             self.queue.submit(job)
         return jobs
@@ -54,6 +54,72 @@ class Setting:
 
 async def body_of(job: Job) -> bytes:
     return bytes((await job.future).body)
+
+
+# Jobs that go alone
+
+ALONE = "describe"
+
+
+@virtual_time
+async def test_a_job_that_goes_alone_shares_no_batch() -> None:
+    setting = Setting(batch_size=4)
+    setting.submit("a", ALONE, "b", "c")
+    worker = setting.worker()
+    for _ in range(3):
+        await asyncio.sleep(1)
+        worker.answers_all()
+    assert worker.sent == [["a"], [ALONE], ["b", "c"]]
+    setting.check_figures()
+
+
+@virtual_time
+async def test_two_jobs_that_go_alone_do_not_share_one_either() -> None:
+    setting = Setting(batch_size=4)
+    setting.submit(ALONE, ALONE)
+    worker = setting.worker()
+    worker.answers_all()
+    assert worker.sent == [[ALONE], [ALONE]]
+
+
+@virtual_time
+async def test_a_job_that_goes_alone_waits_for_no_company() -> None:
+    setting = Setting(batch_size=4, delay=0.5)
+    worker = setting.worker()
+    setting.submit(ALONE)
+    assert worker.sent == [[ALONE]]
+
+
+@virtual_time
+async def test_a_batch_that_gathers_goes_when_a_job_that_goes_alone_comes() -> None:
+    setting = Setting(batch_size=4, delay=0.5)
+    worker = setting.worker()
+    setting.submit("a")
+    setting.submit(ALONE)
+    assert worker.sent == [["a"]]
+    worker.answers_all()
+    assert worker.sent == [["a"], [ALONE]]
+    assert now() == 0
+
+
+@virtual_time
+async def test_a_job_that_goes_alone_gets_another_idle_worker_at_once() -> None:
+    setting = Setting(batch_size=4, delay=0.5)
+    worker, other = setting.worker(), setting.worker()
+    setting.submit("a", ALONE)
+    assert (worker.sent, other.sent) == ([["a"]], [[ALONE]])
+
+
+@virtual_time
+async def test_a_job_that_goes_alone_and_whose_caller_has_gone_is_not_run() -> None:
+    setting = Setting(batch_size=4)
+    gone, _ = setting.submit(ALONE, "a")
+    gone.future.cancel()
+    worker = setting.worker()
+    await asyncio.sleep(1)
+    assert worker.sent == [["a"]]
+    worker.answers_all()
+    setting.check_figures()
 
 
 # Batches
@@ -197,11 +263,18 @@ async def test_a_queue_is_full_at_its_capacity() -> None:
     setting = Setting(capacity=2)
     worker = setting.worker()
     setting.submit("running", "a")
-    assert not setting.queue.full
+    assert setting.queue.open
     setting.submit("b")
-    assert setting.queue.full
+    assert not setting.queue.open
     worker.answers_all()
-    assert not setting.queue.full
+    assert setting.queue.open
+
+
+@virtual_time
+async def test_a_queue_without_workers_is_not_open() -> None:
+    setting = Setting()
+    setting.queue.expect(0)
+    assert not setting.queue.open
 
 
 # Workers that go

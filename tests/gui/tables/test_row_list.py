@@ -16,6 +16,7 @@ class Mirror:
         self.said: list[tuple[object, ...]] = []
         self.list: RowList[Row] | None = None
         self.rows: list[tuple[object, ...]] = []
+        self.seen: list[list[object]] = []
         self._pending: tuple[int, int] = (0, 0)
 
     def inserting(self, parent: str | None, first: int, last: int) -> None:
@@ -35,12 +36,14 @@ class Mirror:
         first, last = self._pending
         del self.rows[first : last + 1]
 
-    def changed(self, parent: str | None, row: int, first: int, last: int) -> None:
-        self.said.append(("changed", parent, row, first, last))
+    def changed(self, parent: str | None, top: int, bottom: int, first: int, last: int) -> None:
+        self.said.append(("changed", parent, (top, bottom), (first, last)))
         assert self.list is not None
-        cells = list(self.rows[row])
-        cells[first : last + 1] = self.list.cells(row)[first : last + 1]
-        self.rows[row] = tuple(cells)
+        self.seen.append([self.list.cells(row)[1] for row in range(len(self.list))])
+        for row in range(top, bottom + 1):
+            cells = list(self.rows[row])
+            cells[first : last + 1] = self.list.cells(row)[first : last + 1]
+            self.rows[row] = tuple(cells)
 
 
 @pytest.fixture
@@ -66,7 +69,24 @@ def test_only_changed_columns_are_announced(rows: RowList[Row], mirror: Mirror) 
     rows.apply({"a": ("a", 0, 0)})
     mirror.said.clear()
     rows.apply({"a": ("A", 0, 5)})
-    assert mirror.said == [("changed", "parent", 0, 0, 0), ("changed", "parent", 0, 2, 2)]
+    assert mirror.said == [("changed", "parent", (0, 0), (0, 0)), ("changed", "parent", (0, 0), (2, 2))]
+
+
+def test_neighbours_that_change_alike_are_announced_together(rows: RowList[Row], mirror: Mirror) -> None:
+    rows.apply({key: (key, 0, 0) for key in "abcd"})
+    mirror.said.clear()
+    rows.apply({"b": ("b", 1, 1), "a": ("a", 2, 2), "d": ("d", 1, 1), "c": ("c", 0, 1)})
+    assert mirror.said == [
+        ("changed", "parent", (0, 1), (1, 2)),
+        ("changed", "parent", (3, 3), (1, 2)),
+        ("changed", "parent", (2, 2), (2, 2)),
+    ]
+
+
+def test_no_row_has_its_new_value_before_it_is_announced(rows: RowList[Row], mirror: Mirror) -> None:
+    rows.apply({key: (key, 0, 0) for key in "abc"})
+    rows.apply({"a": ("a", 1, 0), "c": ("c", 1, 0)})
+    assert mirror.seen[-2:] == [[1, 0, 0], [1, 0, 1]]
 
 
 def test_an_equal_record_is_silent_but_kept(rows: RowList[Row], mirror: Mirror) -> None:

@@ -1,0 +1,62 @@
+"""Which models are registered when Marina starts: a snapshot of TorchServe's, or what `load_models` says. Blocking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import SettingsError
+from engine.registration import Registration
+from engine.settings import Settings, SnapshotModel, StartModel
+from engine.unpacked import whole_store
+
+
+@dataclass(frozen=True, slots=True)
+class AtStart:
+    """One registration at the start; `snapshot` is what it came from, if it did."""
+
+    registration: Registration
+    snapshot: SnapshotModel | None = None
+
+    def __str__(self) -> str:
+        """Return the archive, for the log."""
+        return self.registration.url
+
+
+def models_at_start(settings: Settings, model_store: Path) -> list[AtStart]:
+    """Return what to register, in order. A snapshot counts instead of `load_models` (TorchServe).
+
+    Raises SettingsError when a snapshot names an archive that the model store does not have: TorchServe does not start
+    then either, rather than come up with half of the models.
+    """
+    if settings.model_snapshot:
+        _require_files(settings, model_store)
+        return [AtStart(_registration(model), model) for model in settings.model_snapshot]
+    if any(model.file == "ALL" for model in settings.load_models):
+        return [_named(model) for model in whole_store(model_store)]
+    return [_named(model) for model in settings.load_models]
+
+
+def _named(model: StartModel) -> AtStart:
+    return AtStart(Registration(model.file, model.name))
+
+
+def _registration(model: SnapshotModel) -> Registration:
+    return Registration(
+        url=model.file,
+        model_name=model.name,
+        batch_size=model.batch_size,
+        max_batch_delay=model.max_batch_delay,
+        initial_workers=model.min_workers,
+        response_timeout=model.response_timeout,
+        startup_timeout=model.startup_timeout,
+    )
+
+
+def _require_files(settings: Settings, model_store: Path) -> None:
+    missing = sorted({model.file for model in settings.model_snapshot if not (model_store / model.file).exists()})
+    if missing:
+        raise SettingsError(
+            f"model_snapshot ({settings.source('model_snapshot')}) names {', '.join(missing)}, not found in the model "
+            f"store {model_store}. Put the archives there, or leave the snapshot out."
+        )
