@@ -180,11 +180,20 @@ class JobQueue:
     def _send(self) -> None:
         jobs = self._take()
         if jobs:
-            channel = self._idle.popleft()
-            self.in_flight += len(jobs)
-            parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
-            channel.send([job.meta for job in jobs], parts, Batch(self, jobs))
+            self._give(jobs)
         self._let_retired_go()
+
+    def _give(self, jobs: list[Job]) -> None:
+        """Send jobs to the worker that has been idle longest; jobs that no frame can hold fail, and cost it nothing."""
+        batch = Batch(self, jobs)
+        parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
+        self.in_flight += len(jobs)
+        try:
+            self._idle[0].send([job.meta for job in jobs], parts, batch)
+        except (TypeError, ValueError) as error:
+            batch.failed(400, f"The request cannot be passed on to the handler: {error}")
+        else:
+            self._idle.popleft()
 
     def _take(self) -> list[Job]:
         jobs: list[Job] = []

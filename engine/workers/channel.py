@@ -143,12 +143,16 @@ class Channel(asyncio.BufferedProtocol):
         self._write(encode_head(Kind.LOAD, encode_json(meta), 0), ())
 
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
-        """Send a batch; `bodies` are the inputs of all jobs in order."""
-        self._next_batch = batch = self._next_batch + 1
+        """Send a batch; `bodies` are the inputs of all jobs in order.
+
+        Raises ValueError or TypeError, and sends nothing, for jobs that a frame cannot hold.
+        """
+        batch = self._next_batch + 1
+        head = encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), sum(map(len, bodies)))
+        self._next_batch = batch
         self._batches[batch] = SentBatch(listener, len(jobs))
         self.requests += len(jobs)
-        size = sum(map(len, bodies))
-        self._write(encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), size), bodies)
+        self._write(head, bodies)
         self._expect_answer()
 
     def close(self) -> None:

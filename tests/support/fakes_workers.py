@@ -183,6 +183,10 @@ class FakeDispatcher:
         done()
 
 
+# A header that no frame can hold.
+UNSENDABLE = "\udcff"
+
+
 class FakeChannel:
     """A channel to a worker that answers when the test says so."""
 
@@ -198,6 +202,8 @@ class FakeChannel:
 
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         assert not self.busy, "a worker has one batch at a time"
+        if any(UNSENDABLE in job["headers"] for job in jobs):
+            raise ValueError("surrogates not allowed")
         self.sent.append([job["id"] for job in jobs])
         self.bodies.append(list(bodies))
         self.listener = listener

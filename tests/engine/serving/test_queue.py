@@ -9,7 +9,7 @@ from engine.errors import PredictionError
 from engine.runtime.frames import FrameError
 from engine.serving.jobs import Input, Job
 from engine.serving.queue import JobQueue
-from tests.support.fakes_workers import FakeChannel
+from tests.support.fakes_workers import UNSENDABLE, FakeChannel
 from tests.support.loops import now, turn, virtual_time
 
 if TYPE_CHECKING:
@@ -540,3 +540,17 @@ async def test_the_figures_add_up_at_every_moment() -> None:
     figures = setting.queue.snapshot()
     assert (figures.accepted, figures.pending, figures.in_flight) == (5, 0, 0)
     await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
+
+
+@virtual_time
+async def test_a_job_that_no_frame_can_hold_fails_and_the_worker_stays() -> None:
+    setting = Setting()
+    worker = setting.worker()
+    bad = Job("bad", {UNSENDABLE: ""}, [])
+    setting.queue.submit(bad)
+    with pytest.raises(PredictionError, match="cannot be passed on to the handler"):
+        await bad.future
+    [good] = setting.submit("good")
+    worker.answers(b"fine")
+    assert await body_of(good) == b"fine"
+    setting.check_figures()
