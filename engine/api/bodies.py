@@ -32,8 +32,13 @@ async def read_inputs(request: web.BaseRequest) -> list[Input]:
     return [Input("body", _text(request.headers.get("Content-Type", "")), body)]
 
 
+def query_inputs(request: web.BaseRequest) -> list[Input]:
+    """Return the query's parameters as inputs; of a name that comes twice a handler sees the last."""
+    return [Input(_text(name), "", _text(value).encode()) for name, value in request.query.items()]
+
+
 def _text(value: str) -> str:
-    """Replace the bytes of a header that are no UTF-8: no frame could carry them."""
+    """Replace the bytes of a header or a query that are no UTF-8: no frame could carry them."""
     return value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
 
 

@@ -1,4 +1,7 @@
-"""The inference API, port 8080: predictions and the health of the server. On the loop; hot."""
+"""The inference API, port 8080: predictions, in every way to ask for one, and the health of the server. On the loop.
+
+Hot: every prediction passes here.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from engine.api.answers import COMMON_HEADERS, FIRST_ERROR, error_of, json_response, new_request_id
-from engine.api.bodies import headers_of, read_inputs
+from engine.api.bodies import headers_of, query_inputs, read_inputs
 from engine.api.description import DOCUMENT, description_of
-from engine.api.operations import Answer, Body, Operation, failures
+from engine.api.operations import Answer, Body, Handler, Operation, failures
 from engine.engine import Engine
-from engine.errors import MarinaError
-from engine.serving.jobs import Reply, Stream
+from engine.errors import BadRequestError, MarinaError
+from engine.serving.jobs import Input, Reply, Stream
 
 # What the server says itself, whatever a handler sets (TorchServe); the rest of a handler's headers go out.
 OWN_HEADERS = frozenset(
@@ -25,18 +28,41 @@ LOWEST_STATUS = 100
 
 async def predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Answer a prediction with what the handler returns; `url_path` and `explain` reach it as headers (TorchServe)."""
-    request_id = new_request_id()
-    inputs = await read_inputs(request)
-    headers = headers_of(request)
-    headers["explain"] = "False"
-    headers["url_path"] = path.get("rest", "")
-    try:
-        reply = await engine.predict(path["model_name"], path.get("model_version"), request_id, headers, inputs)
-    except MarinaError as error:
-        return error_of(error, request_id)
-    if reply.stream is None:
-        return _whole(reply, request_id)
-    return await _streamed(reply, reply.stream, request, request_id)
+    added = {"explain": "False", "url_path": path.get("rest", "")}
+    return await _answer(engine, request, path, await read_inputs(request), added)
+
+
+async def explain(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
+    """Answer as `predict`, and let the handler know by the header `explain` that an explanation is asked for."""
+    added = {"explain": "True", "url_path": path.get("rest", "")}
+    return await _answer(engine, request, path, await read_inputs(request), added)
+
+
+async def kserve_predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
+    """Predict on a path of KServe's; the body reaches the handler as it is (TorchServe)."""
+    return await _answer(engine, request, path, await read_inputs(request), {"explain": "False"})
+
+
+async def kserve_explain(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
+    """Explain on a path of KServe's; the body reaches the handler as it is (TorchServe)."""
+    return await _answer(engine, request, path, await read_inputs(request), {"explain": "True"})
+
+
+async def invoke(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
+    """Predict on a path of old: the query's parameters are inputs too, and no header is added (TorchServe)."""
+    inputs = [*query_inputs(request), *await read_inputs(request)]
+    return await _answer(engine, request, path, inputs, {})
+
+
+async def invocations(engine: Engine, request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
+    """Predict as `invoke`, with the model that the query, the start or a form names, in this order (TorchServe)."""
+    named = request.query.get("model_name") or _only_model_at_start(engine)
+    inputs = [*query_inputs(request), *await read_inputs(request)]
+    fields = {part.name: part.data for part in inputs}
+    name = named or fields.get("model_name", b"").decode(errors="replace")
+    if not name:
+        raise BadRequestError("Parameter model_name is required.")
+    return await _answer(engine, request, {"model_name": name}, inputs, {})
 
 
 async def ping(engine: Engine, _request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
@@ -63,32 +89,62 @@ PREDICTED: Mapping[str, Answer] = {
     **failures(400, 404, 413, 500, 503, 507),
     "default": Answer("A status of the handler's own choice", "*/*"),
 }
-PREDICTIONS = Operation(
-    "predictions",
-    None,
-    "/predictions/{model_name}",
-    "predict with the default version",
-    predict,
-    body=Body.ANY,
-    answers=PREDICTED,
-)
+
+
+def _way(name: str, path: str, about: str, handler: Handler, *, hidden: bool = False) -> Operation:
+    return Operation(name, None, path, about, handler, body=Body.ANY, answers=PREDICTED, hidden=hidden)
+
+
+PREDICTIONS = _way("predictions", "/predictions/{model_name}", "predict with the default version", predict)
 ANY_VERSION = "/predictions/{model_name}/{model_version}/{rest...}"
+KSERVE_V1, KSERVE_V2 = "/v1/models/{model_name}", "/v2/models/{model_name}"
 OPTIONS = ("OPTIONS",)
 OPERATIONS = (
     Operation("ping", None, "/ping", "tell whether the server is well", ping, answers=HEALTH),
     Operation("describeApi", OPTIONS, PREDICTIONS.path, "describe", describe_api, answers=DOCUMENT, hidden=True),
     PREDICTIONS,
     Operation("version_describeApi", OPTIONS, ANY_VERSION, "describe", describe_api, answers=DOCUMENT, hidden=True),
-    Operation(
-        "version_predictions",
-        None,
-        ANY_VERSION,
-        "predict with a version; what follows it reaches the handler",
-        predict,
-        body=Body.ANY,
-        answers=PREDICTED,
+    _way("version_predictions", ANY_VERSION, "predict with a version; what follows it reaches the handler", predict),
+    _way("v1_predictions", f"{KSERVE_V1}:predict", "predict with the default version, as KServe v1", kserve_predict),
+    _way("v2_predictions", f"{KSERVE_V2}/infer", "predict with the default version, as KServe v2", kserve_predict),
+    # TorchServe serves these without a word in its document.
+    _way("v1_explanations", f"{KSERVE_V1}:explain", "explain, as KServe v1", kserve_explain, hidden=True),
+    _way("v2_explanations", f"{KSERVE_V2}/explain", "explain, as KServe v2", kserve_explain, hidden=True),
+    _way("explanations", "/explanations/{model_name}", "explain", explain, hidden=True),
+    _way(
+        "version_explanations",
+        "/explanations/{model_name}/{model_version}/{rest...}",
+        "explain with a version",
+        explain,
+        hidden=True,
     ),
+    _way("invocations", "/invocations", "predict, as SageMaker", invocations, hidden=True),
+    _way("invoke", "/models/{model_name}/invoke", "predict", invoke, hidden=True),
+    _way("predict", "/{model_name}/predict", "predict", invoke, hidden=True),
+    _way("version_predict", "/{model_name}/{model_version}/predict", "predict with a version", invoke, hidden=True),
 )
+
+
+async def _answer(
+    engine: Engine, request: web.BaseRequest, path: Mapping[str, str], inputs: list[Input], added: dict[str, str]
+) -> web.StreamResponse:
+    """Predict with the model of `path`; `added` are the headers that the handler sees besides the client's."""
+    request_id = new_request_id()
+    headers = {**headers_of(request), **added}
+    try:
+        reply = await engine.predict(path["model_name"], path.get("model_version"), request_id, headers, inputs)
+    except MarinaError as error:
+        return error_of(error, request_id)
+    if reply.stream is None:
+        return _whole(reply, request_id)
+    return await _streamed(reply, reply.stream, request, request_id)
+
+
+def _only_model_at_start(engine: Engine) -> str:
+    """Return the model that was loaded at the start, "" when that is none or several."""
+    models = {name: engine.describe(name, "all") for name, _ in engine.list_models()}
+    names = [name for name, versions in models.items() if any(one.loaded_at_startup for one in versions)]
+    return names[0] if len(names) == 1 else ""
 
 
 def _headers(reply: Reply, request_id: str) -> dict[str, str]:

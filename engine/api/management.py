@@ -107,6 +107,16 @@ async def set_default(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     return _status(await engine.set_default(given["model_name"], given["model_version"]))
 
 
+async def ready(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
+    """GET /v1/models/{model_name} of KServe: whether the default version has workers, in whatever state (TorchServe).
+
+    What KServe adds to a name on the inference API is passed over (TorchServe).
+    """
+    name = given["model_name"].removesuffix(":predict").removesuffix(":explain")
+    [found] = engine.describe(name)
+    return 200, {"name": name, "ready": bool(found.workers)}
+
+
 async def describe_api(engine: Engine, _request: web.BaseRequest, path_values: Mapping[str, str]) -> web.Response:
     """OPTIONS /models/{model_name}."""
     name = path_values["model_name"]
@@ -205,6 +215,9 @@ OPERATIONS = (
         _row("version_unregisterModel", "DELETE", VERSION, "unregister a version", unregister, UNREGISTERED, (TIMEOUT,))
     ),
     _row("setDefault", "PUT", DEFAULT, "make a version the default", set_default, {**DONE, **failures(404)}),
+    dataclasses.replace(
+        _row("modelReady", "GET", "/v1" + ONE, "tell whether a model is ready", ready, {}), hidden=True
+    ),
 )
 
 

@@ -82,7 +82,8 @@ def failures(*statuses: int) -> dict[str, Answer]:
 class Operation:
     """One row: `methods` (None: any, as TorchServe has it for predictions) on `path` is answered by `handler`.
 
-    A segment of `path` in braces takes any one segment under that name; `{rest...}` at the end takes what follows.
+    A segment of `path` in braces takes any one segment under that name, or what stands there before the text that
+    follows the braces; `{rest...}` at the end takes what follows.
     `answers` has what the API document says of each status; rows that are `hidden` work but are not in it.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from engine.api.operations import Operation
 
@@ -35,7 +36,10 @@ class _Row:
         values = {}
         for wanted, segment in zip(self.segments, path, strict=False):
             if wanted.startswith("{"):
-                values[wanted[1:-1]] = segment
+                name, _, suffix = wanted[1:].partition("}")
+                if not segment.endswith(suffix):
+                    return None
+                values[name] = segment.removesuffix(suffix)
             elif wanted != segment:
                 return None
         if self.takes_rest:
@@ -44,15 +48,19 @@ class _Row:
 
 
 class Router:
-    """The rows of one listener, by their first segment and otherwise in the order of the table."""
+    """The rows of one listener, by their first segment and otherwise in the order of the table.
+
+    Rows whose first segment is a name come after all others.
+    """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         """Read the paths once."""
         self._rows: dict[str, list[_Row]] = {}
+        self._open_rows: list[_Row] = []
         for operation in operations:
             row = _row(operation)
             first = row.segments[0] if row.segments else ""
-            self._rows.setdefault(first, []).append(row)
+            (self._open_rows if first.startswith("{") else self._rows.setdefault(first, [])).append(row)
 
     def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
         """Return the operation and the values of its path's names.
@@ -62,7 +70,7 @@ class Router:
         """
         segments = path.removeprefix("/").rstrip("/").split("/")
         allowed: list[str] = []
-        for row in self._rows.get(segments[0], ()):
+        for row in chain(self._rows.get(segments[0], ()), self._open_rows):
             values = row.match(segments)
             if values is None:
                 continue

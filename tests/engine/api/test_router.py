@@ -91,3 +91,64 @@ def test_rows_of_one_first_segment_go_by_the_order_of_the_table() -> None:
     assert router.find("GET", "/a/b")[0].name == "fixed"
     assert router.find("GET", "/a/c")[0].name == "open"
     assert router.find("GET", "/")[0].name == "root"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("/predictions/predict", "predictions", {"model_name": "predict"}),
+        ("/explanations/m", "explanations", {"model_name": "m"}),
+        (
+            "/explanations/m/1.0/a/b",
+            "version_explanations",
+            {"model_name": "m", "model_version": "1.0", "rest": "a/b"},
+        ),
+        ("/v1/models/m:predict", "v1_predictions", {"model_name": "m"}),
+        ("/v1/models/m:explain/", "v1_explanations", {"model_name": "m"}),
+        ("/v1/models/a:b:predict", "v1_predictions", {"model_name": "a:b"}),
+        ("/v2/models/m/infer", "v2_predictions", {"model_name": "m"}),
+        ("/v2/models/m/explain", "v2_explanations", {"model_name": "m"}),
+        ("/invocations", "invocations", {}),
+        ("/models/m/invoke", "invoke", {"model_name": "m"}),
+        ("/m/predict", "predict", {"model_name": "m"}),
+        ("/ping/predict", "predict", {"model_name": "ping"}),
+        ("/m/1.0/predict", "version_predict", {"model_name": "m", "model_version": "1.0"}),
+    ],
+)
+def test_inference_paths(path: str, name: str, values: dict[str, str]) -> None:
+    operation, found = INFERENCE.find("POST", path)
+
+    assert (operation.name, found) == (name, values)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/m",
+        "/v1/models/m:other",
+        "/v1/models/m:predict/x",
+        "/v2",
+        "/v2/models/m",
+        "/v2/models/m/versions/1.0/infer",
+        "/invocations/x",
+        "/models/m/other",
+        "/m",
+        "/m/1.0/x/predict",
+        "/predict",
+    ],
+)
+def test_paths_like_those_of_inference_are_no_operation(path: str) -> None:
+    with pytest.raises(PathUnknownError):
+        INFERENCE.find("POST", path)
+
+
+def test_rows_that_begin_with_a_name_come_after_all_others_wherever_the_table_has_them() -> None:
+    router = Router(
+        [
+            Operation("open", None, "/{any}/b", "", nothing),
+            Operation("fixed", ("GET",), "/a/b", "", nothing),
+        ]
+    )
+
+    assert router.find("GET", "/a/b")[0].name == "fixed"
+    assert router.find("GET", "/c/b") == (router.find("POST", "/a/b")[0], {"any": "c"})
