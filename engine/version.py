@@ -40,12 +40,12 @@ class Version:
         self.queue = JobQueue(spec.batch_size, spec.max_batch_delay / 1000, spec.queue_capacity)
         self.pool = Pool(plan, launcher, self.queue, ids, self._workers_changed)
         self._on_change = on_change
-        self._seen = (0, 0, 0)
+        self._seen = (0, 0, 0, 0)
 
     def was_active(self) -> bool:
-        """Whether requests came or went since this was last asked; the hot path leaves only counters behind."""
+        """Whether requests came, moved on or went since this was last asked; the hot path leaves counters alone."""
         queue = self.queue
-        activity = (queue.accepted, queue.answered, queue.failed)
+        activity = (queue.accepted, queue.in_flight, queue.answered, queue.failed)
         active, self._seen = activity != self._seen, activity
         return active
 

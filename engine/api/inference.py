@@ -76,9 +76,7 @@ async def describe_api(engine: Engine, _request: web.BaseRequest, path: Mapping[
     """OPTIONS /predictions/{model_name} and what follows it: the ways to predict with the default version."""
     name = path["model_name"]
     engine.describe(name, path.get("model_version"))
-    # TorchServe 0.12 leaves out the s.
-    place = "prediction" if engine.settings.api_dialect == "torchserve-0.12" else "predictions"
-    own = dataclasses.replace(PREDICTIONS, path=f"/{place}/{quote(name)}")
+    own = dataclasses.replace(PREDICTIONS, path=f"/{SHORT}/{quote(name)}")
     others = [row for row in OPERATIONS if "{model_name}" in row.path and "{model_version}" not in row.path]
     return description_of([own, *(row for row in others if row is not PREDICTIONS)], f"RESTful API for: {name}")
 
@@ -96,6 +94,8 @@ def _way(name: str, path: str, about: str, handler: Handler, *, hidden: bool = F
 
 
 PREDICTIONS = _way("predictions", "/predictions/{model_name}", "predict with the default version", predict)
+# TorchServe names this path where it describes one model, and does not serve it. Here the description is true.
+SHORT = "prediction"
 ANY_VERSION = "/predictions/{model_name}/{model_version}/{rest...}"
 KSERVE_V1, KSERVE_V2 = "/v1/models/{model_name}", "/v2/models/{model_name}"
 OPTIONS = ("OPTIONS",)
@@ -107,6 +107,7 @@ OPERATIONS = (
     _way("version_predictions", ANY_VERSION, "predict with a version; what follows it reaches the handler", predict),
     _way("v1_predictions", f"{KSERVE_V1}:predict", "predict with the default version, as KServe v1", kserve_predict),
     _way("v2_predictions", f"{KSERVE_V2}/infer", "predict with the default version, as KServe v2", kserve_predict),
+    _way("short_predictions", f"/{SHORT}/{{model_name}}", "predict with the default version", predict, hidden=True),
     # TorchServe serves these without a word in its document.
     _way("v1_explanations", f"{KSERVE_V1}:explain", "explain, as KServe v1", kserve_explain, hidden=True),
     _way("v2_explanations", f"{KSERVE_V2}/explain", "explain, as KServe v2", kserve_explain, hidden=True),

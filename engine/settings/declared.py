@@ -17,7 +17,7 @@ from engine.settings.addresses import Address
 from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
 
-__all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "Setting", "Settings"]
+__all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "WITHOUT_EFFECT", "Setting", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +265,11 @@ IGNORED_KEYS = frozenset(
         "workflow_store",
         "NUM_WORKERS",
     }
+)
+
+# Settings that are read and checked, and have no effect yet: named in the log like the keys above when they are given.
+WITHOUT_EFFECT = frozenset(
+    {"enable_metrics_api", "metrics_address", "metrics_mode", "number_of_gpu", "unregister_model_timeout"}
 )
 
 # Options of TorchServe that are accepted, and named in `ignored_keys`; the value says what follows.

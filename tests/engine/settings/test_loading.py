@@ -41,7 +41,7 @@ def test_every_default_reads_back_from_its_own_text(folder: Path) -> None:
 
     settings = read(folder, text)
 
-    assert dataclasses.replace(settings, sources={}) == Settings()
+    assert dataclasses.replace(settings, sources={}, ignored_keys=()) == Settings()
 
 
 def test_the_command_line_goes_before_the_file_and_each_value_knows_its_source(folder: Path) -> None:
@@ -218,6 +218,11 @@ def test_keys_are_told_apart_into_known_ignored_and_unknown(folder: Path) -> Non
 
     assert settings.ignored_keys == ("grpc_inference_port", "vmargs", "--log-config")
     assert settings.unknown_keys == ("job_que",)
+
+
+def test_a_setting_without_effect_is_named_when_it_is_given(folder: Path) -> None:
+    assert read(folder, "number_of_gpu=1\nmetrics_mode=log\n").ignored_keys == ("metrics_mode", "number_of_gpu")
+    assert read(folder, "job_queue_size=7\n").ignored_keys == ()
 
 
 @pytest.mark.parametrize(
