@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit stress clean
+.PHONY: run serve test setup lint types contracts unit test-models stress clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -19,7 +19,7 @@ serve: setup ## the same engine without a window
 test: setup lint types contracts unit ## everything that CI checks
 
 setup: ## .venv with everything in it, and the shared libraries that Qt needs
-	@$(PYTHON) packaging/setup/environment.py
+	@$(PYTHON) packaging/setup/environment.py test
 	@$(PYTHON) packaging/setup/qt_libraries.py
 
 lint: setup
@@ -34,6 +34,10 @@ contracts: setup
 
 unit: setup
 	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest
+
+test-models: setup ## large real models, packed by TorchServe's archiver; installs some hundred megabytes more
+	@$(PYTHON) packaging/setup/environment.py test models
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m models
 
 stress: setup ## a minute of many clients at once, against real worker processes
 	@MARINA_STRESS_SECONDS=60 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s tests/stress

@@ -1,6 +1,7 @@
 """Makes Marina's virtual environment, `.venv`, and brings it up to date when its ingredients changed.
 
-Run by the Makefile with any Python from 3.11 on; standard library alone. Does nothing when there is nothing to do.
+Run by the Makefile with any Python from 3.11 on, with the extras to install; standard library alone. Does nothing when
+there is nothing to do.
 """
 
 from __future__ import annotations
@@ -10,34 +11,35 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv"
-STAMP = ENVIRONMENT / "marina-setup.sha256"
 INGREDIENTS = ("pyproject.toml", "constraints.txt")
 OLDEST = (3, 11)
 
 
-def main() -> int:
-    """Return the exit code; says in one line what is wrong."""
+def main(*extras: str) -> int:
+    """Install Marina with `extras` of pyproject.toml; returns the exit code, says in one line what is wrong."""
     if sys.version_info < OLDEST:
         return fail(f"Marina needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")
-    wanted = fingerprint()
-    if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:
+    wanted, stamp = fingerprint(), ENVIRONMENT / f"marina-setup-{'-'.join(extras)}.sha256"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return 0
     say("Setting up .venv; the first time this takes a minute or two and 1.5 GB.")
     if not python().exists():
         venv.create(ENVIRONMENT, with_pip=True)
-    if install():
+    if install(extras):
         return fail("The packages could not be installed; pip's own words are above.")
-    STAMP.write_text(wanted, encoding="utf-8")
+    stamp.write_text(wanted, encoding="utf-8")
     return 0
 
 
-def install() -> int:
-    """Install Marina in place with its test dependencies; returns pip's exit code."""
-    command = [str(python()), "-m", "pip", "install", "-q", "-e", ".[test]", "-c", "constraints.txt"]
+def install(extras: Sequence[str]) -> int:
+    """Install Marina in place with these extras; returns pip's exit code."""
+    what = f".[{','.join(extras)}]" if extras else "."
+    command = [str(python()), "-m", "pip", "install", "-q", "-e", what, "-c", "constraints.txt"]
     # pip prints nothing but errors: notes on newer versions of itself are of no use here.
     quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return subprocess.run([*command, "-q"], cwd=ROOT, env=quiet, check=False).returncode
@@ -68,4 +70,4 @@ def fail(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

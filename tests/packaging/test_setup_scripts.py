@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -27,7 +28,7 @@ def environment(scripts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in module.INGREDIENTS:
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "STAMP", tmp_path / "stamp")
+    monkeypatch.setattr(module, "ENVIRONMENT", tmp_path)
     monkeypatch.setattr(module, "python", lambda: Path(sys.executable))
     return module
 
@@ -46,7 +47,7 @@ def counting(module: ModuleType, monkeypatch: pytest.MonkeyPatch, result: int) -
     """Replace the installation by one that notes each call and returns `result`."""
     calls: list[int] = []
 
-    def install() -> int:
+    def install(_extras: Sequence[str]) -> int:
         calls.append(result)
         return result
 
@@ -61,6 +62,12 @@ def test_installs_once_and_again_when_an_ingredient_changed(
     assert [environment.main(), environment.main(), len(calls)] == [0, 0, 1]
     (environment.ROOT / "constraints.txt").write_text("changed")
     assert [environment.main(), len(calls)] == [0, 2]
+
+
+def test_installs_each_choice_of_extras_by_itself(environment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counting(environment, monkeypatch, 0)
+    assert [environment.main("test"), environment.main("test", "models"), environment.main("test")] == [0, 0, 0]
+    assert len(calls) == 2
 
 
 def test_tries_again_after_an_installation_that_failed(
