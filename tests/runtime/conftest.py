@@ -58,6 +58,8 @@ class WorkerProcess:
             "config_file": "",
             "server_version": "0.1",
             "max_response_size": 1_000_000,
+            "continuous": False,
+            "asynchronous": False,
             **changes,
         }
         self.channel.send(encode(Kind.LOAD, meta))

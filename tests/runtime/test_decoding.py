@@ -14,6 +14,7 @@ from engine.runtime.decoding import decode_rows, decode_value, header_view
     [
         ("application/json", b'{"a": [1, null]}', {"a": [1, None]}),
         ("application/json; charset=utf-8", b"1", 1),
+        ("application/json ; charset=utf-8", b"1", bytearray(b"1")),
         ("application/json", "naïve".encode("latin-1"), bytearray(b"na\xefve")),
         ("application/json", b"{", bytearray(b"{")),
         ("application/json", b"[" * 200_000, bytearray(b"[" * 200_000)),
@@ -51,6 +52,11 @@ def test_inputs_of_several_requests_are_told_apart() -> None:
 def test_the_last_of_inputs_with_one_name_wins() -> None:
     jobs = [job(("a", "text/plain", b"1"), ("a", "text/plain", b"2"))]
     assert decode_rows(jobs, bytearray(b"12"), decode=True) == [{"a": "2"}]
+
+
+def test_the_type_of_an_input_is_told_without_its_parameters() -> None:
+    view = header_view(job(("a", "text/csv; charset=utf-8", b"1"), ("b", "", b"2")))
+    assert view == {"a": {"content-type": "text/csv"}, "b": {"content-type": ""}}
 
 
 def test_nothing_is_decoded_when_decoding_is_off() -> None:

@@ -15,8 +15,8 @@ from engine.runtime.results import (
     encode_values,
     load_failure,
     prediction_failure,
-    traceback_text,
 )
+from engine.runtime.telling import traceback_text
 from ts.context import RequestProcessor
 from ts.utils.util import PredictionException
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
 from engine.runtime.frames import Kind
-from ts.context import Context, RequestProcessor
+from tests.support.handlers import make_context, with_headers
+from ts.context import Context
 from ts.handler_utils.timer import timed
+from ts.handler_utils.weights import TRUST_SWITCH, load_weights
 from ts.metrics import emission
-from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+from ts.torch_handler import base_handler
 from ts.torch_handler.base_handler import BaseHandler
 
 if TYPE_CHECKING:
@@ -45,18 +49,6 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
     sys.modules.pop("doubler_net", None)
-
-
-def make_context(folder: Path, model: Any, config: Any = None, gpu_id: int | None = None) -> Context:
-    metrics = MetricsCacheYamlImpl()
-    metrics.model_name = "net"
-    manifest = None if model is None else {"model": {"modelName": "net", **model}}
-    return Context("net", str(folder), manifest, 1, gpu_id, "0.1", metrics=metrics, model_yaml_config=config)
-
-
-def with_headers(context: Context, **headers: str) -> Context:
-    context.request_processor = [RequestProcessor(headers)]
-    return context
 
 
 def write_eager(folder: Path, name: str = "doubler_net.py") -> dict[str, str]:
@@ -106,26 +98,82 @@ def test_a_model_that_cannot_be_loaded_is_named(archive: Path, model: Any, probl
 def test_weights_are_never_run_as_code(archive: Path) -> None:
     model = write_eager(archive)
     torch.save(Path("/"), archive / "weights.pt")
-    with pytest.raises(Exception, match="weights_only"):
+    with pytest.raises(RuntimeError, match=r"weights.pt holds more than tensors.*TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"):
         BaseHandler().initialize(make_context(archive, model))
 
 
+def test_who_trusts_a_pickle_says_so_in_the_environment(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"factor": Fraction(1, 2)}, archive / "any.pt")
+    monkeypatch.setenv(TRUST_SWITCH, "1")
+    assert load_weights(str(archive / "any.pt"), None) == {"factor": Fraction(1, 2)}
+
+
 @pytest.mark.parametrize(
-    ("config", "options"),
+    ("gpu_id", "cuda", "mps", "expected"),
     [
-        (None, {}),
-        ({}, {}),
-        ({"pt2": "inductor"}, {"backend": "inductor"}),
-        ({"pt2": {"backend": "eager", "mode": "default"}}, {"backend": "eager", "mode": "default"}),
-        ({"pt2": {"compile": {"enable": True, "backend": "eager"}}}, {"backend": "eager"}),
-        ({"pt2": {"compile": {"enable": False, "backend": "eager"}}}, {}),
-        ({"pt2": {"export": {"aot_compile": True}}}, {}),
+        (1, True, True, ("cuda", "cuda:1")),
+        (None, True, True, ("cpu", "cpu")),
+        (0, False, True, ("mps", "mps")),
+        (0, False, False, ("cpu", "cpu")),
     ],
 )
-def test_compile_options_come_from_the_config(config: Any, options: dict[str, str]) -> None:
+def test_the_device_is_the_first_that_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, gpu_id: int | None, *, cuda: bool, mps: bool, expected: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 0))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     handler = BaseHandler()
-    handler.model_yaml_config = config
-    assert handler._compile_options() == options
+    handler._choose_device(gpu_id)
+    assert (handler.map_location, str(handler.device)) == expected
+
+
+def test_intels_gpus_are_taken_when_the_environment_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.xpu, "is_available", lambda: True)
+    monkeypatch.setenv("TS_IPEX_GPU_ENABLE", "true")
+    handler = BaseHandler()
+    handler._choose_device(1)
+    assert (handler.map_location, str(handler.device)) == ("xpu", "xpu:1")
+
+
+class FakeOnnx:
+    """As much of onnxruntime as a session takes."""
+
+    class SessionOptions:
+        intra_op_num_threads = 0
+
+    class InferenceSession:
+        def __init__(self, path: str, options: FakeOnnx.SessionOptions, providers: list[str]) -> None:
+            self.made_with = (Path(path).name, options.intra_op_num_threads, providers)
+
+
+def test_onnx_models_run_in_a_session_of_onnxruntime(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", ModuleType("onnxruntime"))
+    monkeypatch.setattr(base_handler, "ort", FakeOnnx)
+    handler = BaseHandler()
+    handler.initialize(make_context(archive, {"serializedFile": "net.onnx"}))
+    assert handler.model.made_with == ("net.onnx", torch.get_num_threads(), ["CPUExecutionProvider"])
+    session = base_handler.setup_ort_session("net.onnx", "cuda")
+    assert session.made_with[2] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def test_onnx_models_without_onnxruntime_name_what_to_install(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match="BaseHandler needs the package onnxruntime"):
+        BaseHandler().initialize(make_context(archive, {"serializedFile": "net.onnx"}))
+
+
+def test_models_compiled_ahead_of_time_are_loaded_when_the_config_says_so(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch._export, "aot_load", lambda path, device: (Path(path).name, device))
+    config = {"pt2": {"export": {"aot_compile": True}}}
+    handler = BaseHandler()
+    handler.initialize(make_context(archive, {"serializedFile": "net.so"}, config))
+    assert handler.model == ("net.so", "cpu")
+    with pytest.raises(RuntimeError, match=r"the manifest names net\.so.*aot_compile: true"):
+        BaseHandler().initialize(make_context(archive, {"serializedFile": "net.so"}))
 
 
 @pytest.mark.parametrize(("backend", "compiled"), [("eager", True), ("steam", False)])
@@ -161,6 +209,7 @@ def test_the_first_request_decides_between_prediction_description_and_explanatio
     assert handler.handle([row], with_headers(context, describe="True")) == [{"words": 2}]
     assert handler.handle([row], with_headers(context, explain="True")) == [[row], "a", 3]
     assert handler.handle([{"body": "b"}], with_headers(context, explain="True")) == [[{"body": "b"}], "b", 0]
+    assert handler.handle(["an envelope's"], with_headers(context, explain="True")) == [["an envelope's"], None, 0]  # type: ignore[list-item]
     assert handler.explain
 
 
@@ -178,6 +227,7 @@ def test_a_profile_is_written_when_the_environment_asks_for_it(tmp_path: Path, m
     handler.manifest = {"model": {"modelName": "net"}}
     assert handler.handle([{}], with_headers(make_context(tmp_path, {}))) == ["predicted"]
     assert list((tmp_path / "pytorch_profiler" / "net").glob("*.json"))
+    assert handler.handle([{}], with_headers(make_context(tmp_path, {}), describe="True")) == [{"words": 2}]
 
 
 class Timed:

@@ -189,6 +189,30 @@ def test_metrics_come_in_one_frame_before_the_reply(start_worker: Start) -> None
     assert worker.receive_any().kind is Kind.REPLY
 
 
+def test_metrics_declared_by_the_engine_keep_their_unit_and_dimensions(start_worker: Start) -> None:
+    body = "context.metrics.add_time('Thinking', 3); return [str(context.metrics.cache_keys())]"
+    worker = start_worker(ANSWER.format(body=body))
+    declared = {"gauge": [{"name": "Thinking", "unit": "s", "dimensions": ["Model", "Kind"]}]}
+    worker.load("h", model_metrics=declared, metrics_config="metrics.yaml")
+    worker.send(b"1")
+    thinking = worker.receive_any().meta["metrics"][0]
+    assert (thinking["unit"], thinking["dimensions"]) == ("Seconds", [["Model", "net"], ["Kind", "Model"]])
+    assert pieces(worker.receive()) == [b"['gauge:Thinking']"]
+
+
+def test_a_handler_that_emits_without_end_loses_what_is_too_much(start_worker: Start) -> None:
+    body = "[context.metrics.add_counter('c' * 5000 + '\\udc80', 1) for _ in range(12_000)]; return ['x']"
+    worker = start_worker(ANSWER.format(body=body))
+    worker.load("h")
+    worker.send(b"1")
+    count = 0
+    while (frame := worker.receive_any()).kind is Kind.METRICS:
+        count += len(frame.meta["metrics"])
+        assert len(frame.meta["metrics"][0]["name"]) == 2000
+    assert (frame.kind, count) == (Kind.REPLY, 10_000)
+    assert worker.leave()[2].count("More than 10000 metrics came in one batch") == 1
+
+
 def test_a_failed_batch_reports_its_own_metrics_but_no_time(start_worker: Start) -> None:
     worker = start_worker(ANSWER.format(body="context.metrics.add_error('Bad', 1); raise ValueError"))
     worker.load("h")

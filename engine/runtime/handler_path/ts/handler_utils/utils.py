@@ -7,11 +7,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..context import Context
+from ..protocol.otf_message_handler import create_predict_response
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["Context", "import_class", "send_intermediate_predict_response"]
+__all__ = ["Context", "create_predict_response", "import_class", "send_intermediate_predict_response"]
 
 
 def send_intermediate_predict_response(

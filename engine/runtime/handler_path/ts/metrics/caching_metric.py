@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Characters of a name or a label; the server refuses shorter ones already.
+MAX_TEXT = 2000
+
 
 class CachingMetric(MetricAbstract):
     """Emits each value right away; a value that cannot be emitted is logged and dropped, never raised."""
@@ -41,11 +44,13 @@ class CachingMetric(MetricAbstract):
             return
         emit(
             {
-                "name": self.metric_name,
+                "name": _text(self.metric_name),
                 "value": number,
-                "unit": self.unit,
+                "unit": _text(self.unit),
                 "type": self.metric_type.value,
-                "dimensions": [[name, str(text)] for name, text in zip(self.dimension_names, dimension_values)],
+                "dimensions": [
+                    [_text(name), _text(value)] for name, value in zip(self.dimension_names, dimension_values)
+                ],
                 "request_ids": request_id.split(",") if request_id else [],
             }
         )
@@ -66,3 +71,8 @@ class CachingMetric(MetricAbstract):
     def _check_dimensions(self, dimension_values: Sequence[object]) -> None:
         if len(dimension_values) != len(self.dimension_names):
             raise ValueError(f"{len(dimension_values)} values for the dimensions {self.dimension_names}")
+
+
+def _text(value: object) -> str:
+    """Return a handler's name or label as a text that a frame can hold."""
+    return str(value)[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

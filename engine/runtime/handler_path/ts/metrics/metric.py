@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,13 @@ class Metric:
         self.dimensions = dimensions
         self.request_id = request_id
         self.metric_method = metric_method
+
+    def __str__(self) -> str:
+        """Return TorchServe's line: NAME.UNIT:VALUE|#DIMENSION:VALUE,...|#hostname:HOST,SECONDS[,REQUEST ID]."""
+        dimensions = ",".join(map(str, self.dimensions))
+        request = f",{self.request_id}" if self.request_id else ""
+        moment = f"#hostname:{socket.gethostname()},{int(time.time())}{request}"
+        return f"{self.name}.{self.unit}:{self.value}|#{dimensions}|{moment}"
 
     def update(self, value: float) -> None:
         """Add `value` for a metric of method "counter", else take it over."""

@@ -15,7 +15,10 @@ class MetricsCacheYamlImpl(MetricsCacheAbstract):
 
     def initialize_cache(self) -> None:
         """Declare every metric of the file; raises MetricsCachePyYamlError or MetricsCacheKeyError when it is wrong."""
-        section = self._model_metrics()
+        self.declare(self._model_metrics())
+
+    def declare(self, section: dict[str, Any]) -> None:
+        """Declare every metric of a section {type: [{"name", "unit", "dimensions"}]}; raises MetricsCacheKeyError."""
         try:
             for kind, entries in section.items():
                 for entry in entries or ():

@@ -14,23 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..handler_utils.pt2 import compile_model, compile_options, uses_aot_compile
 from ..handler_utils.timer import timed
-from ..utils.util import check_valid_pt2_backend, list_classes_from_module, load_label_mapping
+from ..handler_utils.weights import load_weights
+from ..utils.packages import import_if_installed, require
+from ..utils.util import list_classes_from_module, load_label_mapping
 
 if TYPE_CHECKING:
     from ..context import Context
 
+TENSOR_CORES = (8, 0)  # the first compute capability whose tensor cores multiply float32
 
-def _import_if_installed(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-
-
-ort = _import_if_installed("onnxruntime")
-xm = _import_if_installed("torch_xla.core.xla_model")
-ipex: Any = _import_if_installed("intel_extension_for_pytorch") if os.environ.get("TS_IPEX_ENABLE") == "true" else None
+ort = import_if_installed("onnxruntime")
+xm = import_if_installed("torch_xla.core.xla_model")
+ipex: Any = import_if_installed("intel_extension_for_pytorch") if os.environ.get("TS_IPEX_ENABLE") == "true" else None
 
 ONNX_AVAILABLE = ort is not None
 XLA_AVAILABLE = xm is not None
@@ -42,11 +39,14 @@ PT230_AVAILABLE = _TORCH_VERSION > (2, 2, 2)
 
 logger = logging.getLogger(__name__)
 
+if os.environ.get("TS_IPEX_ENABLE") == "true" and not IPEX_AVAILABLE:
+    logger.warning("TS_IPEX_ENABLE is set, but intel-extension-for-pytorch is not installed: models run without it")
+
 
 def setup_ort_session(model_pt_path: str, map_location: str | None) -> Any:
     """Return an ONNX Runtime session for the model, on the GPU when `map_location` is "cuda"."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = torch.get_num_threads()
     providers = ["CUDAExecutionProvider"] if map_location == "cuda" else []
     return ort.InferenceSession(model_pt_path, options, providers=[*providers, "CPUExecutionProvider"])
 
@@ -69,7 +69,7 @@ class BaseHandler(ABC):  # noqa: B024 - TorchServe: abstract by name, yet archiv
 
     def initialize(self, context: Context) -> None:
         """Choose the device, load the model that the manifest names, and the labels; raises RuntimeError if none."""
-        self.model_yaml_config = context.model_yaml_config
+        self.model_yaml_config = getattr(context, "model_yaml_config", None)
         self.manifest = context.manifest
         if not self.manifest or "model" not in self.manifest:
             raise RuntimeError("The archive's manifest has no model section, so there is no model to load")
@@ -86,7 +86,9 @@ class BaseHandler(ABC):  # noqa: B024 - TorchServe: abstract by name, yet archiv
     def _choose_device(self, gpu_id: int | None) -> None:
         if torch.cuda.is_available() and gpu_id is not None:
             self.map_location, self.device = "cuda", torch.device(f"cuda:{gpu_id}")
-        elif os.environ.get("TS_IPEX_GPU_ENABLE", "false") == "true" and gpu_id is not None:
+            if torch.cuda.get_device_capability(self.device) >= TENSOR_CORES:
+                torch.set_float32_matmul_precision("high")
+        elif os.environ.get("TS_IPEX_GPU_ENABLE") == "true" and torch.xpu.is_available() and gpu_id is not None:
             self.map_location, self.device = "xpu", torch.device(f"xpu:{gpu_id}")
         elif torch.backends.mps.is_available() and gpu_id is not None:
             self.map_location, self.device = "mps", torch.device("mps")
@@ -106,11 +108,16 @@ class BaseHandler(ABC):  # noqa: B024 - TorchServe: abstract by name, yet archiv
             model = self._load_torchscript_model(path)
             model.eval()
             return model
-        if path.endswith(".onnx") and ONNX_AVAILABLE:
+        if path.endswith(".onnx"):
+            require("onnxruntime", self)
             return setup_ort_session(path, self.map_location)
         if path.endswith(".so") and self._use_torch_export_aot_compile():
             return self._load_torch_export_aot_compile(path)
-        raise RuntimeError(f"No model weights could be loaded: the manifest names {Path(path).name or 'no file'}")
+        raise RuntimeError(
+            f"No model weights could be loaded: the manifest names {Path(path).name or 'no file'}. It takes a "
+            "modelFile, or a serializedFile that ends in .pt, in .onnx, or in .so with "
+            "`pt2: {export: {aot_compile: true}}` in the model-config"
+        )
 
     def _load_torchscript_model(self, model_pt_path: str) -> Any:
         return torch.jit.load(model_pt_path, map_location=self.device)  # type: ignore[no-untyped-call]  # torch's lack
@@ -124,48 +131,27 @@ class BaseHandler(ABC):  # noqa: B024 - TorchServe: abstract by name, yet archiv
             raise ValueError(f"Expected only one class as model definition in {model_file}, found {classes}")
         model = classes[0]()
         if model_pt_path:
-            weights = torch.load(model_pt_path, map_location=self.map_location, weights_only=True)
-            model.load_state_dict(weights)
+            model.load_state_dict(load_weights(model_pt_path, self.map_location and self.device))
         return model
 
     def _load_torch_export_aot_compile(self, model_so_path: str) -> Any:
-        device = "cuda" if self.map_location == "cuda" else "cpu"
-        return torch._export.aot_load(model_so_path, device)  # noqa: SLF001 - its only name
+        if self.map_location == "cuda":
+            torch.cuda.set_device(self.device)  # the loader takes a kind of device, not which
+        return torch._export.aot_load(model_so_path, self.map_location or "cpu")  # noqa: SLF001 - its only name
 
     def _use_torch_export_aot_compile(self) -> bool:
-        section = self._pt2_options()
-        export = section.get("export") if isinstance(section, dict) else None
-        return PT230_AVAILABLE and isinstance(export, dict) and export.get("aot_compile") is True
+        return PT230_AVAILABLE and uses_aot_compile(self._pt2_section())
 
-    def _pt2_options(self) -> Any:
+    def _pt2_section(self) -> Any:
         config = getattr(self, "model_yaml_config", None)
         return config.get("pt2") if isinstance(config, dict) else None
 
-    def _compile_options(self) -> dict[str, Any]:
-        """Return the keywords for torch.compile, empty for no compilation.
-
-        TorchServe: `pt2: {compile: {enable: true, backend: ...}}`, before `pt2: BACKEND` and `pt2: {backend: ...}`.
-        """
-        section = self._pt2_options()
-        if isinstance(section, str):
-            section = {"backend": section}
-        if not isinstance(section, dict) or "export" in section:
-            return {}
-        if "compile" in section:
-            options = dict(section["compile"])
-            return options if options.pop("enable", False) is True else {}
-        return dict(section)
-
     def _optimize_model(self) -> None:
-        options = self._compile_options()
-        if options and PT2_AVAILABLE and check_valid_pt2_backend(options.get("backend", "inductor")):
-            try:
-                self.model = torch.compile(self.model, **options)
-                logger.info("Compiled model with %s", options)
-            except Exception as error:  # noqa: BLE001 - an uncompiled model serves as well
-                logger.warning("Compiling the model with %s failed, it stays uncompiled: %s", options, error)
+        options = compile_options(self._pt2_section())
+        if options is not None and PT2_AVAILABLE:
+            self.model = compile_model(self.model, options)
         elif IPEX_AVAILABLE:
-            self.model = ipex.optimize(self.model.to(memory_format=torch.channels_last))
+            self.model = ipex.optimize(self.model.to(memory_format=torch.channels_last).to(self.device))
 
     @timed
     def preprocess(self, data: Any) -> Any:
@@ -188,10 +174,10 @@ class BaseHandler(ABC):  # noqa: B024 - TorchServe: abstract by name, yet archiv
         """Answer a batch: a prediction, an explanation, or the description of the model, as its first request asks."""
         started = time.perf_counter()
         self.context = context
-        if os.environ.get("ENABLE_TORCH_PROFILER"):
-            output, _ = self._infer_with_profiler(data)
-        elif self._is_describe():
+        if self._is_describe():
             output = [self.describe_handle()]
+        elif os.environ.get("ENABLE_TORCH_PROFILER"):
+            output, _ = self._infer_with_profiler(data)
         else:
             output = self._run(data)
         context.metrics.add_time("HandlerTime", round((time.perf_counter() - started) * 1000, 2))
@@ -215,7 +201,7 @@ class BaseHandler(ABC):  # noqa: B024 - TorchServe: abstract by name, yet archiv
 
     def explain_handle(self, data_preprocess: Any, raw_data: list[dict[str, Any]]) -> Any:
         """Return the explanation that the subclass's `get_insights` gives for the first request."""
-        row = raw_data[0]
+        row = raw_data[0] if isinstance(raw_data[0], dict) else {}  # with an envelope, rows may be anything
         inputs = row.get("data") or row.get("body")
         return self.get_insights(data_preprocess, inputs, row.get("target") or 0)  # type: ignore[attr-defined]
 

@@ -1,0 +1,1 @@
+"""Preparing inputs outside of Python."""

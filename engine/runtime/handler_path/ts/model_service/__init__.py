@@ -1,0 +1,1 @@
+"""Handlers of the time before TorchServe."""

@@ -1,0 +1,1 @@
+"""Handlers for models that several processes share."""

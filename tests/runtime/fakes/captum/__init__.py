@@ -1,0 +1,1 @@
+"""Stands in for captum, with the integrated gradients that explanations need."""
