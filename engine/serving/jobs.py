@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import PredictionError, TimedOutError
@@ -11,7 +13,15 @@ from engine.errors import PredictionError, TimedOutError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.metrics.traffic import Traffic
     from engine.workers.channel import Result
+
+log = logging.getLogger(__name__)
+
+# Bytes of one answer that may wait for a slow client; about ten times what a handler may send at once by default.
+STREAM_LIMIT = 64 * 1024 * 1024
+# Seconds beyond the client timeout in which an answer is still waited for.
+EXPIRY_GRACE = 0.25
 
 
 class Input(NamedTuple):
@@ -23,17 +33,45 @@ class Input(NamedTuple):
 
 
 class Stream:
-    """The later pieces of an answer that a handler sends in parts. Iterate once; a failure is raised in its place."""
+    """The later pieces of an answer that a handler sends in parts. Iterate once; a failure is raised in its place.
 
-    def __init__(self) -> None:
-        """Start without a piece."""
+    `closed` says that nobody reads any more, so that whatever still comes is dropped. A handler cannot be held back, so
+    a client that reads too slowly loses its answer once more than `limit` bytes wait for it.
+    """
+
+    def __init__(self, request_id: str, limit: int = STREAM_LIMIT) -> None:
+        """Start without a piece; `request_id` is for the log."""
+        self.closed = False
+        self._request_id = request_id
+        self._limit = limit
+        self._held = 0
         self._pieces: deque[bytes | PredictionError | None] = deque()
         self._arrived = asyncio.Event()
 
     def put(self, piece: bytes | PredictionError | None) -> None:
         """Add a piece, the failure that ends the answer, or None for its regular end."""
+        if self.closed:
+            return
+        if isinstance(piece, bytes):
+            self._held += len(piece)
+            if self._held > self._limit and self._pieces:
+                piece = self._give_up()
         self._pieces.append(piece)
         self._arrived.set()
+
+    def close(self) -> None:
+        """Let go of what waits, since nobody reads any more."""
+        self.closed = True
+        self._pieces.clear()
+
+    def _give_up(self) -> PredictionError:
+        log.warning(
+            "The streamed answer to request %s is ended: its client reads too slowly, and more than %d bytes wait.",
+            self._request_id,
+            self._limit,
+        )
+        self.close()
+        return PredictionError("The client reads this answer more slowly than the handler sends it.", 503)
 
     def __aiter__(self) -> Stream:
         return self
@@ -47,6 +85,7 @@ class Stream:
             raise StopAsyncIteration
         if isinstance(piece, PredictionError):
             raise piece
+        self._held -= len(piece)
         return piece
 
 
@@ -61,15 +100,20 @@ class Reply(NamedTuple):
 
 
 class Job:
-    """A request that waits for a worker or for its answer."""
+    """A request that waits for a worker or for its answer.
 
-    __slots__ = ("alone", "future", "meta", "parts", "stream")
+    When it `arrived` and when it went to a worker are on the clock of `perf_counter`; `traffic` takes its latencies.
+    """
+
+    __slots__ = ("alone", "arrived", "future", "meta", "parts", "scheduled", "stream", "traffic")
 
     def __init__(
         self, request_id: str, headers: dict[str, str], inputs: Sequence[Input], *, alone: bool = False
     ) -> None:
         """`headers` are what the handler sees; `inputs` in the order of the request; `alone`: shares no batch."""
         self.alone = alone
+        self.arrived = self.scheduled = perf_counter()
+        self.traffic: Traffic | None = None
         self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.parts = [part.data for part in inputs]
         self.stream: Stream | None = None
@@ -79,20 +123,37 @@ class Job:
             "inputs": [(part.name, part.content_type, len(part.data)) for part in inputs],
         }
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer, or the rest of it, any more."""
+        return self.future.done() if self.stream is None else self.stream.closed
+
     def answer(self, result: Result, body: memoryview, *, last: bool) -> None:
         """Take one piece of the answer; the first one resolves the future."""
         _, status, phrase, headers = result
         if self.stream is not None:
             self.stream.put(bytes(body))
         elif not self.future.done():
-            self.stream = None if last else Stream()
+            self.stream = None if last else Stream(self.meta["id"])
             self.future.set_result(Reply(status, phrase, headers, body, self.stream))
-        if last and self.stream is not None:
+        if last:
+            self._end()
+
+    def _end(self) -> None:
+        """Count an answer that is complete (TorchServe: those that failed have no latency)."""
+        if self.stream is not None:
             self.stream.put(None)
+        if self.traffic is not None:
+            self.traffic.latency += perf_counter() - self.arrived
+            self.traffic.queue_latency += self.scheduled - self.arrived
 
     def expire_after(self, seconds: float) -> None:
-        """Fail the job with TimedOutError when nothing of its answer is there by then; it still runs to its end."""
-        timer = asyncio.get_running_loop().call_later(seconds, self._expire, seconds)
+        """Fail the job with TimedOutError when nothing of its answer is there by then; it still runs to its end.
+
+        A client that waits that long exactly has hung up by itself; whoever still waits gets `EXPIRY_GRACE` on top, so
+        that an answer which comes with the deadline counts.
+        """
+        timer = asyncio.get_running_loop().call_later(seconds + EXPIRY_GRACE, self._expire, seconds)
         self.future.add_done_callback(lambda _: timer.cancel())
 
     def _expire(self, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 TorchServe's rule for batches: an idle worker takes the first job and waits up to `max_batch_delay` for `batch_size`
 jobs; only one worker gathers at a time. A job that goes alone ends the wait and follows by itself. A job whose caller
-has gone is not run, and counted as failed.
+has gone is not run, and counted as failed; when the queue is full its place goes to the next.
 """
 
 from __future__ import annotations
@@ -11,114 +11,61 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from engine.runtime.frames import FrameError
-from engine.snapshots import QueueSnapshot
-from engine.workers.channel import DIED
+from engine.serving.batch import Batch
+from engine.serving.discipline import NO_WORKER, STOPPED, Discipline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.serving.jobs import Job
-    from engine.workers.channel import Channel, Result
+    from engine.workers.channel import Channel
+
+# Seconds after which a full queue is looked through again for callers that have gone: a look costs time in overload.
+LOOK_AGAIN = 0.01
+BUSY = "Every worker is busy, and the model takes no request that would have to wait (useJobTicket). Try again later."
 
 
-class Batch:
-    """Jobs that are with one worker; splits the worker's answer among them."""
+class JobQueue(Discipline):
+    """Jobs of one version, first in, first out, and the workers that take them."""
 
-    __slots__ = ("_jobs", "_queue")
-
-    def __init__(self, queue: JobQueue, jobs: list[Job]) -> None:
-        """`jobs` in the order in which they were sent."""
-        self._queue = queue
-        self._jobs = jobs
-
-    def partial(self, results: list[Result], body: memoryview) -> None:
-        """Give each job a piece of its answer."""
-        self._check(results, body)
-        self._share(results, body, last=False)
-
-    def done(self, results: list[Result], body: memoryview) -> None:
-        """Give each job its answer, or the last piece of it."""
-        self._check(results, body)
-        self._queue.in_flight -= len(self._jobs)
-        self._queue.answered += len(self._jobs)
-        self._share(results, body, last=True)
-
-    def failed(self, status: int, message: str) -> None:
-        """Fail every job; a second call, when its worker dies of the same cause, finds none left."""
-        jobs, self._jobs = self._jobs, []
-        self._queue.in_flight -= len(jobs)
-        self._queue.failed += len(jobs)
-        for job in jobs:
-            job.fail(status, message)
-
-    def _check(self, results: list[Result], body: memoryview) -> None:
-        if len(results) != len(self._jobs) or sum(result[0] for result in results) != len(body):
-            self.failed(500, DIED)
-            raise FrameError(f"{len(results)} answers of {len(body)} bytes do not fit {len(self._jobs)} requests")
-
-    def _share(self, results: list[Result], body: memoryview, *, last: bool) -> None:
-        start = 0
-        for job, result in zip(self._jobs, results, strict=True):
-            end = start + result[0]
-            job.answer(result, body[start:end], last=last)
-            start = end
-
-
-class JobQueue:
-    """Jobs of one version, first in, first out, and the workers that take them.
-
-    `expected` is how many workers serve or will: while it is 0 nothing should be submitted, and what waits is failed.
-    """
-
-    def __init__(self, batch_size: int, max_batch_delay: float, capacity: int) -> None:
-        """`max_batch_delay` in seconds; `capacity` jobs may wait."""
-        self.capacity = capacity
-        self.expected = 0
-        self.accepted = 0
-        self.answered = 0
-        self.failed = 0
-        self.in_flight = 0
+    def __init__(self, batch_size: int, max_batch_delay: float, capacity: int, *, tickets: bool = False) -> None:
+        """`max_batch_delay` in seconds; `capacity` jobs may wait; with `tickets` only an idle worker lets a job in."""
+        super().__init__(capacity)
         self._batch_size = batch_size
         self._delay = max_batch_delay
+        self._tickets = tickets
         self._pending: deque[Job] = deque()
         self._idle: deque[Channel] = deque()
         self._serving: set[Channel] = set()
         self._retiring: dict[Channel, Callable[[], None]] = {}
         self._gathering: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._full_until = 0.0
 
     @property
-    def open(self) -> bool:
-        """Whether a job may be submitted: a worker serves or will, and there is room."""
-        return self.expected > 0 and len(self._pending) < self.capacity
+    def pending(self) -> int:
+        """How many jobs wait whose callers are still there."""
+        return sum(not job.future.done() for job in self._pending)
 
-    def snapshot(self) -> QueueSnapshot:
-        """Return the figures of this moment."""
-        return QueueSnapshot(
-            pending=len(self._pending),
-            capacity=self.capacity,
-            in_flight=self.in_flight,
-            accepted=self.accepted,
-            answered=self.answered,
-            failed=self.failed,
-        )
-
-    def submit(self, job: Job) -> None:
-        """Queue a job; its future gets the answer. Check `open` first."""
+    def submit(self, job: Job) -> str:
+        """Take a job, whose future gets the answer, and return ""; or return why it is refused and what helps."""
+        full = len(self._pending) >= self.capacity and not self._make_room()
+        if full or self.expected == 0 or (self._tickets and not self._has_ticket()):
+            return self._refusal()
         self.accepted += 1
         self._pending.append(job)
         if self._idle and self._gathering is None:
             self._dispatch()
         elif self._gathering is not None and not self._may_grow():
             self._gathered()
+        return ""
 
     def expect(self, workers: int) -> None:
         """Note how many workers serve or will; with none left, what waits fails."""
         self.expected = workers
         if workers == 0 and not self._serving:
-            self._fail_pending(503, "The model's workers were stopped before the request could run. Scale it up again.")
+            self._fail_pending(503, STOPPED)
 
-    # The workers' side: engine.workers.worker.Dispatcher
+    # The workers' side
 
     def serve(self, channel: Channel) -> None:
         """Give this worker jobs from now on."""
@@ -178,26 +125,19 @@ class JobQueue:
             self._dispatch()
 
     def _send(self) -> None:
-        jobs = self._take()
+        jobs = self._take(self._batch_size)
         if jobs:
             self._give(jobs)
         self._let_retired_go()
 
     def _give(self, jobs: list[Job]) -> None:
-        """Send jobs to the worker that has been idle longest; jobs that no frame can hold fail, and cost it nothing."""
-        batch = Batch(self, jobs)
-        parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
-        self.in_flight += len(jobs)
-        try:
-            self._idle[0].send([job.meta for job in jobs], parts, batch)
-        except (TypeError, ValueError) as error:
-            batch.failed(400, f"The request cannot be passed on to the handler: {error}")
-        else:
+        """Send jobs to the worker that has been idle longest."""
+        if Batch(self, jobs).send(self._idle[0]):
             self._idle.popleft()
 
-    def _take(self) -> list[Job]:
+    def _take(self, room: int) -> list[Job]:
         jobs: list[Job] = []
-        while self._pending and len(jobs) < self._batch_size:
+        while self._pending and len(jobs) < room:
             if jobs and (jobs[0].alone or self._pending[0].alone):
                 break
             job = self._pending.popleft()
@@ -207,7 +147,40 @@ class JobQueue:
                 jobs.append(job)
         return jobs
 
+    def _make_room(self) -> bool:
+        """Whether a full queue has room after all, since callers have gone."""
+        now = asyncio.get_running_loop().time()
+        if now < self._full_until:
+            return False
+        self._sweep()
+        if len(self._pending) < self.capacity:
+            return True
+        self._full_until = now + LOOK_AGAIN
+        return False
+
+    def _sweep(self) -> None:
+        """Take out the jobs whose callers have gone."""
+        waiting = deque(job for job in self._pending if not job.future.done())
+        if len(waiting) < len(self._pending):
+            self.failed += len(self._pending) - len(waiting)
+            self._pending = waiting
+            self._let_retired_go()
+
     def _fail_pending(self, status: int, message: str) -> None:
+        self.failed += len(self._pending)
         while self._pending:
             self._pending.popleft().fail(status, message)
-            self.failed += 1
+
+    def _has_ticket(self) -> bool:
+        """Whether an idle worker has room for one more job (TorchServe: a job ticket)."""
+        return len(self._pending) < len(self._idle) * self._batch_size
+
+    def _refusal(self) -> str:
+        if self.expected == 0:
+            return NO_WORKER
+        if len(self._pending) < self.capacity:
+            return BUSY
+        return (
+            f"The job queue is full: {self.capacity} requests wait (jobQueueSize in the model's configuration, else "
+            "job_queue_size). Try again later, or scale the model up."
+        )

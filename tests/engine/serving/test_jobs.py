@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.errors import PredictionError, TimedOutError
-from engine.serving.jobs import Input, Job, Stream
+from engine.serving.jobs import EXPIRY_GRACE, Input, Job, Stream
 from tests.support.loops import now, turn, virtual_time
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def test_a_job_expires_and_its_late_answer_is_dropped() -> None:
     job.expire_after(0.5)
     with pytest.raises(TimedOutError, match=r"^No answer within 0\.5 s \(clientTimeoutInMills\)\.$"):
         await job.future
-    assert now() == 0.5
+    assert now() == 0.5 + EXPIRY_GRACE
     job.answer(PLAIN, memoryview(b"abc"), last=True)
 
 
@@ -56,6 +56,7 @@ async def test_a_job_expires_and_its_late_answer_is_dropped() -> None:
 async def test_a_job_that_is_answered_in_time_does_not_expire() -> None:
     job = Job("id-1", {}, [])
     job.expire_after(0.5)
+    await asyncio.sleep(0.5)
     job.answer(PLAIN, memoryview(b"abc"), last=True)
     await asyncio.sleep(1)
     assert bytes((await job.future).body) == b"abc"
@@ -63,7 +64,7 @@ async def test_a_job_that_is_answered_in_time_does_not_expire() -> None:
 
 @virtual_time
 async def test_a_reader_of_a_stream_waits_for_the_next_piece() -> None:
-    stream = Stream()
+    stream = Stream("id-1")
 
     async def read() -> list[bytes]:
         return [piece async for piece in stream]
@@ -79,9 +80,39 @@ async def test_a_reader_of_a_stream_waits_for_the_next_piece() -> None:
 
 @virtual_time
 async def test_a_failure_is_raised_after_the_pieces_before_it() -> None:
-    stream = Stream()
+    stream = Stream("id-1")
     stream.put(b"a")
     stream.put(PredictionError("gone", 500))
     assert await anext(stream) == b"a"
     with pytest.raises(PredictionError, match="gone"):
         await anext(stream)
+
+
+@virtual_time
+async def test_a_reader_that_is_too_slow_loses_the_answer_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    stream = Stream("id-1", limit=10)
+    stream.put(bytes(11))
+    assert len(await anext(stream)) == 11, "one piece may be larger than the limit"
+    stream.put(bytes(10))
+    stream.put(b"x")
+    assert stream.closed
+    stream.put(b"never seen")
+    stream.put(None)
+    with pytest.raises(PredictionError, match="more slowly"):
+        await anext(stream)
+    [line] = caplog.messages
+    assert "request id-1 is ended: its client reads too slowly" in line
+
+
+@virtual_time
+async def test_a_stream_that_nobody_reads_any_more_keeps_nothing() -> None:
+    job = Job("id-1", {}, [])
+    assert not job.gone
+    job.answer(PLAIN, memoryview(b"abc"), last=False)
+    stream = (await job.future).stream
+    assert stream is not None
+    assert not job.gone
+    stream.close()
+    job.answer(PLAIN, memoryview(b"abc"), last=False)
+    assert job.gone
+    assert not stream._pieces

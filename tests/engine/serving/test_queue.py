@@ -8,7 +8,7 @@ import pytest
 from engine.errors import PredictionError
 from engine.runtime.frames import FrameError
 from engine.serving.jobs import Input, Job
-from engine.serving.queue import JobQueue
+from engine.serving.queue import LOOK_AGAIN, JobQueue
 from tests.support.fakes_workers import UNSENDABLE, FakeChannel
 from tests.support.loops import now, turn, virtual_time
 
@@ -262,19 +262,69 @@ async def test_an_answer_for_a_caller_that_has_gone_is_dropped() -> None:
 async def test_a_queue_is_full_at_its_capacity() -> None:
     setting = Setting(capacity=2)
     worker = setting.worker()
-    setting.submit("running", "a")
-    assert setting.queue.open
-    setting.submit("b")
-    assert not setting.queue.open
+    setting.submit("running", "a", "b")
+    assert "queue is full: 2 requests wait" in setting.queue.submit(Job("c", {}, []))
     worker.answers_all()
-    assert setting.queue.open
+    assert setting.queue.submit(Job("d", {}, [])) == ""
+    setting.check_figures()
 
 
 @virtual_time
-async def test_a_queue_without_workers_is_not_open() -> None:
+async def test_a_queue_without_workers_takes_no_job_and_tells_why() -> None:
     setting = Setting()
     setting.queue.expect(0)
-    assert not setting.queue.open
+    assert "no workers" in setting.queue.submit(Job("a", {}, []))
+    setting.check_figures()
+
+
+@virtual_time
+async def test_a_full_queue_gives_the_place_of_a_caller_that_has_gone_to_the_next() -> None:
+    setting = Setting(capacity=2)
+    worker = setting.worker()
+    _, gone, _ = setting.submit("running", "gone", "stays")
+    gone.future.cancel()
+    assert setting.queue.snapshot().pending == 1
+    assert setting.queue.submit(Job("new", {}, [])) == ""
+    for _ in range(3):
+        worker.answers_all()
+    assert worker.sent == [["running"], ["stays"], ["new"]]
+    setting.check_figures()
+
+
+@virtual_time
+async def test_a_full_queue_is_not_looked_through_for_every_refusal() -> None:
+    setting = Setting(capacity=1)
+    setting.worker()
+    _, gone = setting.submit("running", "gone")
+    assert setting.queue.submit(Job("refused", {}, [])) != ""
+    gone.future.cancel()
+    assert setting.queue.submit(Job("refused", {}, [])) != ""
+    await asyncio.sleep(LOOK_AGAIN)
+    assert setting.queue.submit(Job("new", {}, [])) == ""
+
+
+@virtual_time
+async def test_with_tickets_only_an_idle_worker_lets_a_job_in() -> None:
+    queue = JobQueue(1, 0.1, 100, tickets=True)
+    queue.expect(1)
+    assert "useJobTicket" in queue.submit(Job("early", {}, []))
+    worker = FakeChannel()
+    queue.serve(cast("Channel", worker))
+    assert queue.submit(Job("a", {}, [])) == ""
+    assert "useJobTicket" in queue.submit(Job("b", {}, []))
+    worker.answers_all()
+    assert queue.submit(Job("c", {}, [])) == ""
+    assert worker.sent == [["a"], ["c"]]
+
+
+@virtual_time
+async def test_with_tickets_a_worker_that_gathers_takes_a_whole_batch() -> None:
+    queue = JobQueue(2, 0.1, 100, tickets=True)
+    queue.expect(1)
+    worker = FakeChannel()
+    queue.serve(cast("Channel", worker))
+    assert [queue.submit(Job(name, {}, [])) == "" for name in "abc"] == [True, True, False]
+    assert worker.sent == [["a", "b"]]
 
 
 # Workers that go

@@ -1,0 +1,74 @@
+"""What a version asks of whoever orders its jobs: the base of every job queue, with its figures. On the loop; hot."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from engine.metrics.traffic import JobTimes
+from engine.snapshots import QueueSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.serving.jobs import Job
+    from engine.workers.channel import Channel
+
+NO_WORKER = "The model has no workers. Scale it up with PUT /models/{model_name}?min_worker=1."
+STOPPED = "The model's workers were stopped before the request could run. Scale it up again."
+
+
+class Discipline(ABC):
+    """Orders the jobs of one version and gives them to its workers.
+
+    `expected` is how many workers serve or will: while it is 0 every job is refused, and what waits is failed. The
+    other figures are jobs since registration, `in_flight` those that are with a worker now; `times` are the newest's.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        """`capacity` jobs may wait."""
+        self.capacity = capacity
+        self.expected = 0
+        self.accepted = 0
+        self.answered = 0
+        self.failed = 0
+        self.in_flight = 0
+        self.times = JobTimes()
+
+    @property
+    @abstractmethod
+    def pending(self) -> int:
+        """How many jobs wait whose callers are still there."""
+
+    @abstractmethod
+    def submit(self, job: Job) -> str:
+        """Take a job, whose future gets the answer, and return ""; or return why it is refused and what helps."""
+
+    def snapshot(self) -> QueueSnapshot:
+        """Return the figures of this moment."""
+        return QueueSnapshot(
+            pending=self.pending,
+            capacity=self.capacity,
+            in_flight=self.in_flight,
+            accepted=self.accepted,
+            answered=self.answered,
+            failed=self.failed,
+        )
+
+    @abstractmethod
+    def expect(self, workers: int) -> None:
+        """Note how many workers serve or will; with none left, what waits fails."""
+
+    # The workers' side: engine.workers.worker.Dispatcher
+
+    @abstractmethod
+    def serve(self, channel: Channel) -> None:
+        """Give this worker jobs from now on."""
+
+    @abstractmethod
+    def retire(self, channel: Channel, done: Callable[[], None]) -> None:
+        """Give this worker no more jobs, unless it is the last one and jobs still wait; then call `done`."""
+
+    @abstractmethod
+    def drop(self, channel: Channel) -> None:
+        """Forget this worker at once."""
