@@ -1,6 +1,7 @@
 """Starts a worker process. Runs as a plain file, in any Python from 3.9 on, before anything of ours can be imported.
 
     python -u .../engine/runtime/__main__.py worker --channel-fd N
+    python -u .../engine/runtime/__main__.py forkserver --channel-fd N
 
 It mounts its own folder as the package `marina_runtime` and puts `handler_path/` in the place of its own folder on the
 module path, ahead of any installed package named `ts`. Children that a handler starts with multiprocessing run this
@@ -36,9 +37,8 @@ def _is_here(entry: str) -> bool:
 
 def _read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PACKAGE, description="Runs the inside of one worker process.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    worker = commands.add_parser("worker", help="load one handler and answer batches until the channel closes")
-    worker.add_argument("--channel-fd", type=int, required=True, help="inherited socket to the engine")
+    parser.add_argument("command", choices=("worker", "forkserver"), help="answer batches, or fork those who do")
+    parser.add_argument("--channel-fd", type=int, required=True, help="inherited socket to the engine")
     return parser.parse_args(arguments)
 
 
@@ -46,8 +46,8 @@ def main(arguments: list[str]) -> int:
     """Run the command that `arguments` name and return the process's exit code."""
     options = _read_arguments(arguments)
     mount()
-    worker = importlib.import_module(f"{PACKAGE}.worker")
-    exit_code: int = worker.main(socket.socket(fileno=options.channel_fd))
+    command = importlib.import_module(f"{PACKAGE}.{options.command}")
+    exit_code: int = command.main(socket.socket(fileno=options.channel_fd))
     return exit_code
 
 

@@ -7,7 +7,7 @@ when the handler failed, the worker died or did not answer in time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 
 import msgspec
 
@@ -54,10 +54,21 @@ class LoadFailure(msgspec.Struct):
     traceback: str
 
 
+class Emitted(msgspec.Struct):
+    """One value that a handler emitted; `dimensions` are names and values of labels."""
+
+    name: str
+    value: float
+    unit: str
+    type: Literal["counter", "gauge", "histogram"]
+    dimensions: list[tuple[str, str]]
+    request_ids: list[str]
+
+
 class Metrics(msgspec.Struct):
     """The meta of METRICS."""
 
-    metrics: list[dict[str, Any]]
+    metrics: list[Emitted]
 
 
 # Decoded against their types, so that nonsense is refused before a batch is touched.
@@ -72,8 +83,8 @@ decode_metrics = msgspec.json.Decoder(Metrics).decode
 class BatchListener(Protocol):
     """Whoever waits for a batch. `results` has one entry for each job, `body` all answers one after another."""
 
-    def partial(self, results: list[Result], body: memoryview) -> None:
-        """A piece of each answer; more follow."""
+    def partial(self, results: list[Result], body: memoryview) -> bool:
+        """A piece of each answer; more follow. Returns whether anybody still wants them."""
 
     def done(self, results: list[Result], body: memoryview) -> None:
         """The answers, or their last pieces."""
@@ -82,11 +93,16 @@ class BatchListener(Protocol):
         """The whole batch failed."""
 
 
-class SentBatch(NamedTuple):
-    """A batch that is with the worker, and how many requests it holds."""
+class SentBatch:
+    """A batch that is with the worker, how many requests it holds, and until when its next answer is due."""
 
-    listener: BatchListener
-    requests: int
+    __slots__ = ("deadline", "listener", "requests")
+
+    def __init__(self, listener: BatchListener, requests: int) -> None:
+        """The deadline is set when the batch is on its way."""
+        self.listener = listener
+        self.requests = requests
+        self.deadline = 0.0
 
 
 class ChannelOwner(Protocol):
@@ -98,7 +114,7 @@ class ChannelOwner(Protocol):
     def load_failed(self, code: int, message: str, traceback: str) -> None:
         """The handler could not be initialised."""
 
-    def metrics(self, metrics: list[dict[str, Any]]) -> None:
+    def metrics(self, metrics: list[Emitted]) -> None:
         """The handler emitted metrics."""
 
     def broken(self, cause: str) -> None:
@@ -125,13 +141,17 @@ class Channel(asyncio.BufferedProtocol):
         self._scratch = memoryview(bytearray(SCRATCH))
         self._filled = 0
         self._large: memoryview | None = None
-        self._deadline = 0.0
         self._watch: asyncio.TimerHandle | asyncio.Handle | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a batch is with the worker."""
         return bool(self._batches)
+
+    @property
+    def batches(self) -> int:
+        """How many batches are with the worker."""
+        return len(self._batches)
 
     @property
     def in_flight(self) -> int:
@@ -150,10 +170,10 @@ class Channel(asyncio.BufferedProtocol):
         batch = self._next_batch + 1
         head = encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), sum(map(len, bodies)))
         self._next_batch = batch
-        self._batches[batch] = SentBatch(listener, len(jobs))
+        self._batches[batch] = sent = SentBatch(listener, len(jobs))
         self.requests += len(jobs)
         self._write(head, bodies)
-        self._expect_answer()
+        self._expect_answer(sent)
 
     def close(self) -> None:
         """Close the socket, upon which the worker leaves. What is still in flight fails when the worker is gone."""
@@ -192,7 +212,7 @@ class Channel(asyncio.BufferedProtocol):
         self._filled += nbytes
         try:
             self._read_large() if self._large is not None else self._read_scratch()
-        except (FrameError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (FrameError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.owner.broken(f"the worker sent what is no answer: {error}")
 
     def _read_large(self) -> None:
@@ -239,8 +259,10 @@ class Channel(asyncio.BufferedProtocol):
             self.idle(self)
         elif prefix.kind is Kind.PARTIAL:
             answers = decode_answers(meta)
-            self._listener(answers.batch).partial(answers.results, body)
-            self._expect_answer()
+            sent = self._sent(answers.batch)
+            # An answer without end that nobody reads must not keep its worker for ever.
+            if sent.listener.partial(answers.results, body):
+                self._expect_answer(sent)
         elif prefix.kind is Kind.FAILED:
             failure = decode_batch_failure(meta)
             self._end_batch(failure.batch).failed(failure.code, failure.message)
@@ -259,13 +281,13 @@ class Channel(asyncio.BufferedProtocol):
         else:
             raise FrameError(f"a worker does not send {kind.name}")
 
-    def _listener(self, batch: int) -> BatchListener:
+    def _sent(self, batch: int) -> SentBatch:
         if batch not in self._batches:
             raise FrameError(f"an answer to batch {batch}, which is not with the worker")
-        return self._batches[batch].listener
+        return self._batches[batch]
 
     def _end_batch(self, batch: int) -> BatchListener:
-        listener = self._listener(batch)
+        listener = self._sent(batch).listener
         del self._batches[batch]
         return listener
 
@@ -280,22 +302,23 @@ class Channel(asyncio.BufferedProtocol):
         for body in bodies:
             transport.write(body)
 
-    def _expect_answer(self) -> None:
-        """Move the deadline; the one timer behind it looks again when it fires, so that a request costs no timer."""
+    def _expect_answer(self, sent: SentBatch) -> None:
+        """Move the deadline; the one timer behind all looks again when it fires, so that a request costs no timer."""
         loop = asyncio.get_running_loop()
-        self._deadline = loop.time() + self._response_timeout
+        sent.deadline = loop.time() + self._response_timeout
         if self._watch is None:
-            self._watch = loop.call_at(self._deadline, self._look_at_deadline)
+            self._watch = loop.call_at(sent.deadline, self._look_at_deadlines)
 
-    def _look_at_deadline(self) -> None:
+    def _look_at_deadlines(self) -> None:
         self._watch = None
         if not self._batches:
             return
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._deadline:
+        first = min(sent.deadline for sent in self._batches.values())
+        if loop.time() >= first:
             self.owner.broken(f"no answer within {self._response_timeout:g} s (response_timeout)")
         else:
-            self._watch = loop.call_at(self._deadline, self._look_at_deadline)
+            self._watch = loop.call_at(first, self._look_at_deadlines)
 
 
 def _nobody(_channel: Channel) -> None:

@@ -1,7 +1,7 @@
 """Starting worker processes. Runs on the loop.
 
-A launcher gives a `WorkerProcess`: a pid, an open channel, its output, and one future that ends with the exit code. The
-only launcher so far is `SpawnLauncher`, which starts an interpreter of its own for each worker.
+A launcher gives a `WorkerProcess`: a pid, an open channel, its output, and one future that ends with the exit code.
+`SpawnLauncher` starts an interpreter of its own for each worker; `engine/workers/forking.py` has the faster way.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from engine.workers.output import Lines
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from engine.workers.channel import Channel
 
 RUNTIME = Path(__file__).parent.parent / "runtime" / "__main__.py"
-MAX_LINE = 8 * 1024
 # How long the output of a process that is gone is still read, in seconds.
 OUTPUT_GRACE = 1.0
 
@@ -49,8 +50,11 @@ class WorkerProcess(Protocol):
 
     pid: int
 
-    async def wait(self) -> int:
-        """Return the exit code, negative for a signal, once the process is gone and its output is read."""
+    async def wait(self) -> int | None:
+        """Return the exit code once the process is gone and its output is read.
+
+        It is negative for a signal, and None when nobody knows it.
+        """
 
     def kill(self) -> None:
         """End the process and every process it started; safe to call when it is gone."""
@@ -61,6 +65,15 @@ class Launcher(Protocol):
 
     async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> WorkerProcess:
         """Start a process and connect `channel` to it; raises OSError when that is impossible."""
+
+    async def prepare(self) -> None:
+        """Do ahead what makes starting workers faster."""
+
+    async def rest(self) -> None:
+        """Let go of what `prepare` made, as long as nobody needs it."""
+
+    async def close(self) -> None:
+        """Let go of everything; call it when every worker has gone."""
 
 
 class SpawnLauncher:
@@ -85,6 +98,15 @@ class SpawnLauncher:
         ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
         await loop.create_unix_connection(lambda: channel, sock=ours)
         return process
+
+    async def prepare(self) -> None:
+        """There is nothing to do ahead."""
+
+    async def rest(self) -> None:
+        """There is nothing to let go of."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 class SpawnedProcess(asyncio.SubprocessProtocol):
@@ -140,36 +162,6 @@ class SpawnedProcess(asyncio.SubprocessProtocol):
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-
-
-class Lines:
-    """Cuts what a stream gives into lines: over `MAX_LINE` bytes they are cut there, control characters escaped."""
-
-    def __init__(self, line: Callable[[str], None]) -> None:
-        """`line` takes each line, without its end."""
-        self._line = line
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the stream."""
-        *lines, rest = (self._rest + chunk).split(b"\n")
-        self._rest = rest[:MAX_LINE]
-        for text in lines:
-            self._line(printable(text))
-
-    def end(self) -> None:
-        """Give a last line that has no end."""
-        if self._rest:
-            self._line(printable(self._rest))
-            self._rest = b""
-
-
-def printable(text: bytes) -> str:
-    """Return at most `MAX_LINE` bytes of `text` as one line that is safe to show: control characters are escaped."""
-    decoded = text[:MAX_LINE].decode("utf-8", "backslashreplace").rstrip("\r")
-    if decoded.isprintable():
-        return decoded
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in decoded)
 
 
 def worker_python() -> str:

@@ -71,14 +71,18 @@ class LoadFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Broken(Event):
-    """The worker must not go on: it answered nonsense or not in time. Its process may still run."""
+    """The worker must not go on: it answered nonsense or not in time. Its process may still run.
+
+    `log` holds the last lines that it printed.
+    """
 
     cause: str
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Exited(Event):
-    """The process is gone. `cause` says how in words, `log` holds its last lines of stderr."""
+    """The process is gone. `cause` says how in words, `log` holds the last lines that it printed."""
 
     cause: str
     log: str = ""
@@ -86,7 +90,9 @@ class Exited(Event):
 
 @dataclass(frozen=True, slots=True)
 class TimerDue(Event):
-    """The one timer of this worker has run out."""
+    """The one timer of this worker has run out. `log` holds the last lines that its process printed."""
+
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +242,12 @@ class Life:
     def _not_loaded(self, event: LoadFailed, now: float) -> list[Command]:
         return [Kill(), *self._fail(event.cause, now, event.traceback, out_of_memory=event.out_of_memory)]
 
-    def _load_overdue(self, _event: TimerDue, now: float) -> list[Command]:
+    def _load_overdue(self, event: TimerDue, now: float) -> list[Command]:
         cause = f"the handler was not loaded within {self.limits.startup_timeout:g} s (startup_timeout)"
-        return [Kill(), *self._fail(cause, now)]
+        return [Kill(), *self._fail(cause, now, event.log)]
 
     def _broken(self, event: Broken, now: float) -> list[Command]:
-        return [Kill(), *self._fail(event.cause, now)]
+        return [Kill(), *self._fail(event.cause, now, event.log)]
 
     def _died(self, event: Exited, now: float) -> list[Command]:
         return [Kill(), *self._fail(event.cause, now, event.log)]

@@ -10,12 +10,14 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.snapshots import WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
-from engine.workers.channel import DIED, Channel
+from engine.workers.channel import DIED, Channel, Emitted
 from engine.workers.outcome import describe_exit, status_of
+from engine.workers.output import LastWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 handler_log = logging.getLogger("marina.handlers")
 
-LOG_LINES = 400
 # A process that closed its socket is about to exit; after this many seconds it is taken for broken.
 EXIT_GRACE = 2.0
 
@@ -44,9 +45,16 @@ class Dispatcher(Protocol):
         """Forget this worker at once."""
 
 
+def _passed_over(_metrics: list[Emitted]) -> None:
+    """Stand in where nobody collects metrics."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """How the workers of one version are made: the process, the LOAD frame, and the limits in seconds and bytes."""
+    """How the workers of one version are made: the process, the LOAD frame, and the limits in seconds and bytes.
+
+    `take_metrics` gets what their handlers emit.
+    """
 
     name: str
     launch: LaunchSpec
@@ -54,6 +62,7 @@ class WorkerPlan:
     limits: life.Limits
     response_timeout: float
     max_response_size: int
+    take_metrics: Callable[[list[Emitted]], None] = _passed_over
 
 
 class Worker:
@@ -68,11 +77,14 @@ class Worker:
         tasks: TaskGroup,
         on_change: Callable[[Worker], None],
     ) -> None:
-        """`on_change` is called after every event; `tasks` outlives the worker and waits for its processes."""
+        """`on_change` is called after every event; `tasks` outlives the worker and waits for its processes.
+
+        `load_time` is how many seconds the newest process took to be ready, None before the first one was.
+        """
         self.life = life.Life(worker_id, plan.limits)
         self.started = time.time()
         self.memory = 0
-        self.lines: deque[str] = deque(maxlen=LOG_LINES)
+        self.load_time: float | None = None
         self._plan = plan
         self._launcher = launcher
         self._dispatcher = dispatcher
@@ -82,6 +94,8 @@ class Worker:
         self._acting = False
         self._channel: Channel | None = None
         self._process: WorkerProcess | None = None
+        self._last_words = LastWords()
+        self._launched = 0.0
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._requests_before = 0
 
@@ -157,19 +171,21 @@ class Worker:
 
     async def _launch(self) -> None:
         """Start the process, then stay until it has ended and its output is read."""
+        # Of this life alone: what an earlier process printed says nothing about the end of this one.
+        self._last_words = words = LastWords()
+        self._launched = time.perf_counter()
         channel = Channel(self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout)
         try:
-            process = await self._launcher.launch(self._plan.launch, channel, self._print)
+            process = await self._launcher.launch(self._plan.launch, channel, partial(self._print, words))
         except Exception as error:  # noqa: BLE001 - whatever kept it from starting, a Launch ends with one event
-            reason = (isinstance(error, OSError) and error.strerror) or error
-            self.feed(life.LaunchFailed(f"cannot start {self._plan.launch.python}: {reason}"))
+            self.feed(life.LaunchFailed(_launch_problem(self._plan.launch, error)))
             return
         self._channel, self._process = channel, process
         self.feed(life.Launched(process.pid))
         returncode = await process.wait()
         if process is self._process:
             in_flight = self._let_go(status_of(returncode), kill=False)
-            self.feed(life.Exited(_cause(describe_exit(returncode), in_flight), "\n".join(self.lines)))
+            self.feed(life.Exited(_cause(describe_exit(returncode), in_flight), words.text()))
 
     def _let_go(self, status: int, *, kill: bool) -> int:
         """Have done with the current process; returns how many requests were in flight."""
@@ -195,18 +211,19 @@ class Worker:
 
     def _timer_due(self) -> None:
         self._timer = None
-        self.feed(life.TimerDue())
+        self.feed(life.TimerDue(self._last_words.text()))
 
-    def _print(self, stream: str, line: str) -> None:
+    def _print(self, words: LastWords, stream: str, line: str) -> None:
         level = logging.WARNING if stream == "stderr" else logging.INFO
         handler_log.log(level, "%s worker %s: %s", self._plan.name, self.id, line)
-        self.lines.append(line)
+        words.add(stream, line)
 
     # The channel's side
 
     def loaded(self, device: str) -> None:
         """Take LOADED from the worker."""
         if self.state is WorkerState.LOADING:
+            self.load_time = time.perf_counter() - self._launched
             self.feed(life.Loaded(device))
 
     def load_failed(self, code: int, message: str, traceback: str) -> None:
@@ -214,15 +231,15 @@ class Worker:
         if self.state is WorkerState.LOADING:
             self.feed(life.LoadFailed(message, traceback, out_of_memory=code == 507))  # noqa: PLR2004 - TorchServe's code
 
-    def metrics(self, metrics: list[dict[str, Any]]) -> None:
-        """Take METRICS from the worker: nothing collects them yet but the log."""
-        log.debug("metrics of %s: %s", self._plan.name, metrics)
+    def metrics(self, metrics: list[Emitted]) -> None:
+        """Take METRICS from the worker."""
+        self._plan.take_metrics(metrics)
 
     def broken(self, cause: str) -> None:
         """Give up on a worker that sends nonsense or does not answer."""
         if self.state in (WorkerState.LOADING, WorkerState.READY, WorkerState.DRAINING):
             in_flight = self._channel.in_flight if self._channel else 0
-            self.feed(life.Broken(_cause(cause, in_flight)))
+            self.feed(life.Broken(_cause(cause, in_flight), self._last_words.text()))
 
     def disconnected(self) -> None:
         """Stop giving jobs to a worker whose socket is closed, and expect the end of its process."""
@@ -233,6 +250,13 @@ class Worker:
     def _still_there(self, process: WorkerProcess) -> None:
         if process is self._process:
             self.broken("the worker closed its connection but did not exit")
+
+
+def _launch_problem(spec: LaunchSpec, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and str(error.filename) == str(spec.folder):
+        return f"the model's folder is gone: {spec.folder}. Register the model again"
+    reason = (isinstance(error, OSError) and error.strerror) or error
+    return f"cannot start {spec.python}: {reason}"
 
 
 def _cause(what: str, in_flight: int) -> str:

@@ -19,6 +19,6 @@ def test_an_exit_is_told_in_words(returncode: int, words: str) -> None:
     assert describe_exit(returncode) == words
 
 
-@pytest.mark.parametrize(("returncode", "status"), [(0, 500), (1, 500), (-11, 500), (137, 507)])
+@pytest.mark.parametrize(("returncode", "status"), [(0, 500), (1, 500), (-11, 500), (137, 507), (-9, 507)])
 def test_requests_of_a_dead_worker_get_a_status(returncode: int, status: int) -> None:
     assert status_of(returncode) == status

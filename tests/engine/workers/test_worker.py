@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,12 +11,14 @@ from engine.runtime.frames import Kind
 from engine.snapshots import WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
-from engine.workers.worker import EXIT_GRACE, LOG_LINES, Worker
-from tests.support.fakes_workers import FakeDispatcher, FakeLauncher, FakeProcess, a_plan, frame
+from engine.workers.worker import EXIT_GRACE, Worker
+from tests.support.fakes_workers import EMITTED, FakeDispatcher, FakeLauncher, FakeProcess, a_plan, frame
 from tests.support.loops import now, turn, virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from engine.workers.channel import Emitted
 
 
 class Listener:
@@ -24,10 +27,11 @@ class Listener:
     def __init__(self) -> None:
         self.failures: list[tuple[int, str]] = []
 
-    def partial(self, results: object, body: object) -> None:
+    def partial(self, results: object, body: object) -> bool:
         raise AssertionError(f"nobody answered, but here are {results} and {body}")
 
-    done = partial
+    def done(self, results: object, body: object) -> None:
+        self.partial(results, body)
 
     def failed(self, status: int, message: str) -> None:
         self.failures.append((status, message))
@@ -299,20 +303,44 @@ async def test_a_process_that_starts_after_its_worker_has_stopped_is_killed() ->
 
 
 @virtual_time
-async def test_output_is_kept_up_to_a_limit() -> None:
+async def test_the_cause_of_a_death_holds_what_this_life_printed_and_nothing_of_an_earlier_one() -> None:
     async with a_worker() as setting:
+        await setting.make_ready()
+        setting.process.output("stderr", "of the first life")
+        setting.process.exit(1)
+        await asyncio.sleep(1.001)
+        setting.process.loads()
+        setting.process.output("stdout", "working")
+        setting.process.output("stderr", "ValueError: no")
+        setting.process.exit(1)
+        await turn()
+        assert setting.worker.snapshot().traceback == "ValueError: no\n\nStandard output ended with:\nworking"
+
+
+@pytest.mark.parametrize("ending", ["no answer", "nonsense", "not loaded"])
+@virtual_time
+async def test_a_worker_that_is_ended_leaves_its_last_lines_too(ending: str) -> None:
+    async with a_worker(response_timeout=3, startup_timeout=3) as setting:
         await setting.start()
-        for number in range(LOG_LINES + 5):
-            setting.process.output("stdout", f"line {number}")
-        assert len(setting.worker.lines) == LOG_LINES
-        assert setting.worker.lines[-1] == f"line {LOG_LINES + 4}"
+        setting.process.output("stderr", "going round in circles")
+        if ending != "not loaded":
+            setting.process.loads()
+            setting.sends()
+        if ending == "nonsense":
+            setting.process.says(b"Segmentation fault")
+        await asyncio.sleep(3.001)
+        assert setting.is_in(WorkerState.BACKING_OFF) or setting.worker.life.facts.restarts
+        assert setting.worker.snapshot().traceback == "going round in circles"
 
 
 @virtual_time
-async def test_metrics_and_late_loads_change_nothing() -> None:
+async def test_late_loads_change_nothing_and_metrics_are_passed_on() -> None:
     async with a_worker() as setting:
+        taken: list[Emitted] = []
+        setting.worker._plan = dataclasses.replace(setting.worker._plan, take_metrics=taken.extend)
         await setting.make_ready()
-        setting.process.says(frame(Kind.METRICS, {"metrics": [{"name": "t"}]}))
+        setting.process.says(frame(Kind.METRICS, {"metrics": [EMITTED]}))
+        assert [one.name for one in taken] == ["t"]
         setting.process.loads()
         setting.process.fails_to_load()
         assert setting.is_in(WorkerState.READY)

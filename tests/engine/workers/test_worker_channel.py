@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.runtime.frames import MAX_META, PREFIX, Kind
-from engine.workers.channel import SCRATCH, Channel
-from tests.support.fakes_workers import frame, reply, split_frames
+from engine.workers.channel import SCRATCH, Channel, Emitted
+from tests.support.fakes_workers import EMITTED, frame, reply, split_frames
 from tests.support.loops import now, turn, virtual_time
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Owner:
     def load_failed(self, code: int, message: str, traceback: str) -> None:
         self.told.append(("load failed", (code, message, traceback)))
 
-    def metrics(self, metrics: list[dict[str, Any]]) -> None:
+    def metrics(self, metrics: list[Emitted]) -> None:
         self.told.append(("metrics", metrics))
 
     def broken(self, cause: str) -> None:
@@ -51,10 +51,12 @@ class Listener:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
+        self.wanted = True
 
-    def partial(self, results: list[Result], body: memoryview) -> None:
+    def partial(self, results: list[Result], body: memoryview) -> bool:
         self.told.append(("partial", bytes(body)))
         assert sum(result[0] for result in results) == len(body)
+        return self.wanted
 
     def done(self, results: list[Result], body: memoryview) -> None:
         self.told.append(("done", bytes(body)))
@@ -160,12 +162,12 @@ async def test_an_answer_may_be_split_at_any_byte() -> None:
 async def test_several_frames_may_come_in_one_read() -> None:
     async with connected() as peer:
         listener = peer.sends()
-        metrics = frame(Kind.METRICS, {"metrics": [{"name": "t"}]})
+        metrics = frame(Kind.METRICS, {"metrics": [EMITTED]})
         half = len(metrics) // 2
         await peer.says(metrics + reply(1, b"one", kind=Kind.PARTIAL) + reply(1, b"two") + metrics[:half])
         await peer.says(metrics[half:])
         assert listener.told == [("partial", b"one"), ("done", b"two")]
-        assert peer.owner.told == [("metrics", [{"name": "t"}])] * 2
+        assert peer.owner.told == [("metrics", [Emitted("t", 1.5, "ms", "gauge", [("Level", "Model")], ["a"])])] * 2
 
 
 @pytest.mark.parametrize("size", [SCRATCH - 100, SCRATCH, SCRATCH + 1, MAX_BODY])
@@ -241,6 +243,16 @@ async def test_an_answer_that_is_late_breaks_the_worker() -> None:
         await asyncio.sleep(0.002)
         assert peer.owner.told == [("broken", "no answer within 60 s (response_timeout)")]
         assert listener.told == [("failed", (500, "Worker died."))]
+
+
+@virtual_time
+async def test_pieces_that_nobody_wants_gain_no_time() -> None:
+    async with connected() as peer:
+        peer.sends().wanted = False
+        await asyncio.sleep(40)
+        await peer.says(reply(1, b"x", kind=Kind.PARTIAL))
+        await asyncio.sleep(TIMEOUT - 40 + 0.001)
+        assert peer.owner.told == [("broken", "no answer within 60 s (response_timeout)")]
 
 
 @virtual_time

@@ -1,0 +1,170 @@
+"""The fork server: imports torch once, then forks a worker for each order of the engine. Linux, a process of its own.
+
+It runs on its only thread, since a fork takes no other along, and never touches CUDA, which no fork survives. Engine
+and fork server exchange datagrams of JSON over one socket pair (SOCK_SEQPACKET):
+
+    engine to fork server    {"folder", "environment"} with three descriptors: channel, standard output, standard error
+    fork server to engine    {"ready": [names of the modules that a worker finds imported]}, once
+                             {"pid"} or {"failed": why}, the answer to an order
+                             {"exited": pid, "code": exit code, negative for a signal}
+
+It leaves when its socket closes; its workers leave when theirs do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any, NamedTuple
+
+from . import worker
+from .threadcount import use_threads
+
+# What every worker would import by itself, at two seconds and a hundred megabytes each.
+PRELOADED = ("torch", "numpy", "ts.torch_handler.base_handler")
+OURS = ("__main__", "marina_runtime", "ts")
+MAX_ORDER = 256 * 1024
+DESCRIPTORS = 3
+
+
+class Order(NamedTuple):
+    """A worker to become: where it works, its whole environment, and its descriptors."""
+
+    folder: str
+    environment: dict[str, str]
+    channel: int
+    stdout: int
+    stderr: int
+
+    def close(self) -> None:
+        """Close the descriptors, which are the child's now."""
+        for descriptor in (self.channel, self.stdout, self.stderr):
+            os.close(descriptor)
+
+
+def main(control: socket.socket) -> int:
+    """Fork workers until the engine closes `control`; returns the exit code, in a worker that of its own end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = ForkServer(control).run()
+    return 0 if order is None else become_worker(order)
+
+
+def preload() -> list[str]:
+    """Import what workers share and return the top-level names of everything imported, but for our own."""
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    # A collection in a child would write to, and so copy, every page that holds an object of ours.
+    gc.freeze()
+    return sorted({name.partition(".")[0] for name in list(sys.modules)}.difference(OURS))
+
+
+class ForkServer:
+    """Takes orders and tells of exits, one at a time."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._woken, self._wake = socket.socketpair()
+
+    def run(self) -> Order | None:
+        """Serve until the engine hangs up, then return None; in a forked child return its order at once."""
+        control, woken = self._control, self._woken
+        self._tell({"ready": preload()})
+        self._hear_of_children()
+        while True:
+            readable, _, _ = select.select([control, woken], [], [])
+            if woken in readable:
+                woken.recv(4096)
+                self._bury()
+            if control in readable:
+                order = receive_order(control)
+                if order is None:
+                    return None
+                if self._fork(order):
+                    return order
+
+    def _hear_of_children(self) -> None:
+        for end in (self._woken, self._wake):
+            end.setblocking(False)  # noqa: FBT003 - the socket module's signature
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+
+    def _fork(self, order: Order) -> bool:
+        """Return True in the child."""
+        try:
+            pid = os.fork()
+        except OSError as error:
+            order.close()
+            self._tell({"failed": f"fork: {error.strerror}"})
+            return False
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for end in (self._control, self._woken, self._wake):
+                end.close()
+            return True
+        order.close()
+        self._tell({"pid": pid})
+        return False
+
+    def _bury(self) -> None:
+        """Tell of every child that has ended, after ending what it left behind in its session."""
+        while True:
+            try:
+                # The id stays the child's until it is waited for, so that nobody else's processes are ended.
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            with contextlib.suppress(OSError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            _, status = os.waitpid(ended.si_pid, 0)
+            self._tell({"exited": ended.si_pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        # An engine that is gone is noticed where orders are read.
+        with contextlib.suppress(ConnectionError):
+            self._control.send(json.dumps(message).encode())
+
+
+def receive_order(control: socket.socket) -> Order | None:
+    """Return the next order, None when the engine has gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(control, MAX_ORDER, DESCRIPTORS)
+    except ConnectionError:
+        return None
+    if not data:
+        return None
+    order = json.loads(data)
+    return Order(order["folder"], order["environment"], *descriptors)
+
+
+def become_worker(order: Order) -> int:
+    """Turn this process, just forked, into the worker of `order`; returns its exit code."""
+    os.setsid()
+    os.chdir(order.folder)
+    os.environ.clear()
+    os.environ.update(order.environment)
+    for descriptor, standard in ((order.stdout, 1), (order.stderr, 2)):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    gc.enable()
+    use_threads(os.environ)
+    _part_ways()
+    return worker.main(socket.socket(fileno=order.channel))
+
+
+def _part_ways() -> None:
+    """Draw other random numbers than the siblings, where a process of its own would (torch's seed is a constant)."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
