@@ -1,0 +1,94 @@
+"""The families that Marina fills itself: from plain numbers to values under TorchServe's names. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import Metric
+
+from engine.metrics.declarations import Declaration, Kind
+from engine.metrics.families import empty_metric
+from engine.metrics.traffic import Answers, JobTimes, Traffic
+
+# Values of one family by the values of its labels, the machine's name left out.
+Values = dict[tuple[str, ...], float]
+# Whom predictions were asked of: a model, and the version if the request named one.
+Asked = tuple[str, str | None]
+
+MICROSECONDS = 1e6
+MILLISECONDS = 1e3
+HOST = ("Host",)
+# How many labels each family has before the machine's name.
+COUNTERS = {
+    "Requests2XX": 1,
+    "Requests4XX": 1,
+    "Requests5XX": 1,
+    "ts_inference_requests_total": 2,
+    "ts_inference_latency_microseconds": 2,
+    "ts_queue_latency_microseconds": 2,
+}
+GAUGES = {
+    "QueueTime": 1,
+    "WorkerThreadTime": 1,
+    "WorkerLoadTime": 2,
+    "CPUUtilization": 1,
+    "MemoryUsed": 1,
+    "MemoryAvailable": 1,
+    "MemoryUtilization": 1,
+    "DiskUsage": 1,
+    "DiskUtilization": 1,
+    "DiskAvailable": 1,
+}
+# TorchServe: these are Prometheus counters in the mode `legacy` too.
+LEGACY = frozenset(name for name in COUNTERS if name.startswith("ts_"))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What versions and workers know: the newest job's times, and how long each worker took to load, in seconds."""
+
+    job_times: JobTimes | None = None
+    load_times: Mapping[str, float] = field(default_factory=dict)
+
+
+def server_values(answers: Answers, traffic: Mapping[Asked, Traffic], figures: Figures) -> dict[str, Values]:
+    """Return the values of every family but the system's."""
+    asked = {(name, version or "default"): one for (name, version), one in traffic.items()}
+    times = figures.job_times
+    return {
+        "Requests2XX": {HOST: answers.ok},
+        "Requests4XX": {HOST: answers.refused},
+        "Requests5XX": {HOST: answers.other},
+        "ts_inference_requests_total": {key: one.requests for key, one in asked.items()},
+        "ts_inference_latency_microseconds": {key: one.latency * MICROSECONDS for key, one in asked.items()},
+        "ts_queue_latency_microseconds": {key: one.queue_latency * MICROSECONDS for key, one in asked.items()},
+        "QueueTime": {HOST: times.queued * MILLISECONDS} if times else {},
+        "WorkerThreadTime": {HOST: times.engine * MILLISECONDS} if times else {},
+        "WorkerLoadTime": {(name, "Host"): time * MILLISECONDS for name, time in figures.load_times.items()},
+    }
+
+
+def host_values(readings: Mapping[str, float]) -> dict[str, Values]:
+    """Return what the system says, as values of the whole machine."""
+    return {name: {HOST: value} for name, value in readings.items()}
+
+
+def misdeclared(declared: Mapping[str, Declaration]) -> list[str]:
+    """Return, in words, which families cannot be filled because they are declared as what they are not."""
+    return [
+        f"{one.name} is a {kind} with {labels + 1} dimensions"
+        for kind, known in ((Kind.COUNTER, COUNTERS), (Kind.GAUGE, GAUGES))
+        for name, labels in known.items()
+        if (one := declared.get(name)) and not (one.kind is kind and len(one.labels) == labels + 1)
+    ]
+
+
+def server_metric(declared: Declaration, values: Values, host: str) -> Metric:
+    """Return a family with its values; without any when it is declared as what it is not."""
+    family = empty_metric(declared)
+    labels = (COUNTERS if declared.kind is Kind.COUNTER else GAUGES).get(declared.name)
+    if labels is not None and len(declared.labels) == labels + 1:
+        for key, value in values.items():
+            family.add_sample(family.name, dict(zip(declared.labels, (*key, host), strict=True)), value)
+    return family
