@@ -1,0 +1,213 @@
+"""The environments of all versions: made when first asked for, shared, and removed with the last that needs them.
+
+On the loop. An environment is whole once its folder holds the file `COMPLETE`; whatever is not is made afresh. It is
+made in its final place, for scripts and virtual environments hold the path they were made under.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from engine.environments.interpreters import Interpreter, examine, open_to_others, own_interpreter
+from engine.environments.processes import run_process
+from engine.environments.recipes import Recipe, key_of
+from engine.errors import InvalidArchiveError, RequirementsError, SettingsError
+from engine.snapshots import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from engine.environments.processes import Run
+    from engine.settings import Settings
+    from engine.threads import Threads
+    from engine.unpacked import Unpacked
+
+log = logging.getLogger(__name__)
+
+COMPLETE = ".complete"
+LAST_LINES = 20
+# An archive's folder is where pip runs, so that its files can be named; its modules must not get in pip's way.
+_FOR_PIP = {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the workers of a version run in: their interpreter and where it looks for modules.
+
+    `folder` holds packages installed for the version; it is None when there are none. `first` is what they put before
+    every other package, where the interpreter does not do so by itself.
+    """
+
+    python: str
+    module_path: tuple[str, ...]
+    folder: Path | None = None
+    first: Path | None = None
+
+    def variables(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Return the workers' environment variables; TorchServe: packages go before all but the model's own files."""
+        if self.first is None:
+            return dict(inherited)
+        path = [str(self.first), *filter(None, [inherited.get("PYTHONPATH")])]
+        return {**inherited, "PYTHONPATH": os.pathsep.join(path)}
+
+
+class Environments:
+    """Who holds which environment. A holder is the scratch folder of an unpacked archive, one for each version."""
+
+    def __init__(
+        self, root: Path, settings: Settings, variables: Mapping[str, str], threads: Threads, run: Run = run_process
+    ) -> None:
+        """Environments lie in `root`, which this process alone uses. `variables` are those of worker processes."""
+        self._root = root
+        self._settings = settings
+        self._variables = variables
+        self._threads = threads
+        self._run = run
+        self._held: dict[Path, Environment] = {}
+        self._interpreters: dict[str, Interpreter] = {}
+        self._locks: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
+
+    async def provide(self, name: str, unpacked: Unpacked, progress: Callable[[Progress], None] | None) -> None:
+        """Have the version's environment ready, for `of`; cancelling it leaves nothing behind.
+
+        Raises RequirementsError when the packages cannot be installed, SettingsError or InvalidArchiveError when the
+        chosen interpreter cannot run workers.
+        """
+        interpreter = await self._interpreter(unpacked)
+        file = unpacked.manifest.requirements_file
+        if file and self._settings.install_py_dep_per_model:
+            recipe = Recipe(interpreter, unpacked.folder, unpacked.folder / file, unpacked.config.use_venv)
+            await self._install(name, unpacked.scratch, recipe, progress)
+            return
+        if file:
+            log.warning(
+                "%s: what its %s lists is not installed. Set install_py_dep_per_model=true to have that done.",
+                name,
+                file,
+            )
+        self._held[unpacked.scratch] = Environment(interpreter.path, interpreter.module_path)
+
+    def of(self, holder: Path) -> Environment:
+        """Return what was provided for `holder`."""
+        return self._held[holder]
+
+    async def release(self, holder: Path) -> None:
+        """Remove the holder's environment when nobody else holds it; one that holds none is fine."""
+        environment = self._held.pop(holder, None)
+        folder = environment.folder if environment else None
+        if folder is None or folder in self._used():
+            return
+        async with self._lock(folder):
+            if folder not in self._used():
+                await self._threads.run(shutil.rmtree, folder, ignore_errors=True)
+
+    async def sweep(self) -> None:
+        """Remove what nobody holds: the rest of a process that was killed."""
+        if self._settings.install_py_dep_per_model:
+            await self._threads.run(_remove_others, self._root, self._used())
+
+    def _used(self) -> set[Path | None]:
+        return {environment.folder for environment in self._held.values()}
+
+    def _lock(self, folder: Path) -> asyncio.Lock:
+        """Return what makes those wait that want the same folder."""
+        return self._locks.setdefault(folder, asyncio.Lock())
+
+    # Packages
+
+    async def _install(
+        self, name: str, holder: Path, recipe: Recipe, progress: Callable[[Progress], None] | None
+    ) -> None:
+        try:
+            folder = self._root / await self._threads.run(key_of, recipe)
+        except (OSError, ValueError) as error:
+            raise _failed(name, str(error)) from error
+        packages = recipe.packages(folder)
+        module_path = (str(packages), *recipe.interpreter.module_path)
+        self._held[holder] = Environment(
+            recipe.python(folder), module_path, folder, first=None if recipe.venv else packages
+        )
+        try:
+            async with self._lock(folder):
+                if not await self._threads.run((folder / COMPLETE).exists):
+                    await self._make(name, recipe, folder, progress)
+        except BaseException:
+            await self.release(holder)
+            raise
+
+    async def _make(self, name: str, recipe: Recipe, folder: Path, progress: Callable[[Progress], None] | None) -> None:
+        await self._threads.run(_make_empty, folder)
+        last: deque[str] = deque(maxlen=LAST_LINES)
+
+        def take(stream: str, line: str) -> None:
+            log.log(logging.WARNING if stream == "stderr" else logging.INFO, "packages of %s: %s", name, line)
+            last.append(line)
+            if progress is not None:
+                progress(Progress("environment", 0, 0, line))
+
+        for command in recipe.commands(folder):
+            try:
+                code = await self._run(command, recipe.folder, {**self._variables, **_FOR_PIP}, take)
+            except OSError as error:
+                raise _failed(name, f"{command[0]} cannot be started: {error.strerror or error}") from error
+            if code:
+                raise _failed(name, "\n".join(last))
+        await self._threads.run((folder / COMPLETE).touch)
+
+    # Interpreters
+
+    async def _interpreter(self, unpacked: Unpacked) -> Interpreter:
+        """Return the archive's own choice, else the setting's, else Marina's own."""
+        chosen = unpacked.config.worker_python
+        path = chosen or self._settings.worker_python
+        if not path:
+            return own_interpreter()
+        try:
+            return await self._examined(path)
+        except ValueError as error:
+            if chosen:
+                raise InvalidArchiveError(
+                    f"{unpacked.archive} names {path} as workerPython, but {error}. "
+                    "Name another in its model-config, or leave it out."
+                ) from error
+            source = self._settings.source("worker_python")
+            raise SettingsError(
+                f"worker_python = {path!r} ({source}): {error}. Name another Python, or leave it out for Marina's own."
+            ) from error
+
+    async def _examined(self, path: str) -> Interpreter:
+        """Return what an interpreter says about itself; each that works is asked once."""
+        if path not in self._interpreters:
+            found = await examine(path, self._variables, self._run)
+            log.info("Workers may run on %s", found)
+            if await self._threads.run(open_to_others, Path(path)):
+                log.warning("Everybody on this machine can change %s, which workers run on.", path)
+            self._interpreters[path] = found
+        return self._interpreters[path]
+
+
+def _failed(name: str, cause: str) -> RequirementsError:
+    """Return TorchServe's error; pip's own words go to the log and with it."""
+    log.error("The packages of %s cannot be installed:\n%s", name, cause)
+    return RequirementsError(f"Custom pip package installation failed for model {name}", cause=cause)
+
+
+def _make_empty(folder: Path) -> None:
+    """Make the folder, and its parent for this user alone; what a killed process left there goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir()
+
+
+def _remove_others(root: Path, used: set[Path | None]) -> None:
+    for folder in root.iterdir() if root.exists() else ():
+        if folder not in used:
+            shutil.rmtree(folder, ignore_errors=True)
