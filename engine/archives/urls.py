@@ -1,6 +1,6 @@
 """Which URLs an archive may be fetched from, and what it is called then. Pure.
 
-Without the setting `allowed_urls`: http and https, and whoever connects asks `is_public` about every address. The
+Without the setting `allowed_urls`: http, https and s3, and whoever connects asks `is_public` about every address. The
 setting is taken literally, as TorchServe does, and then opens this machine and its networks wherever it matches.
 """
 
@@ -17,7 +17,7 @@ from yarl import URL  # aiohttp's own: what is judged is what it will connect to
 from engine.archives import names
 from engine.errors import ArchiveNotFoundError
 
-_REMOTE = re.compile(r"(https?|file)://", re.IGNORECASE)
+_REMOTE = re.compile(r"(https?|file|s3)://", re.IGNORECASE)
 _AMBIGUOUS = re.compile(r"[\\\s]")
 _USER = re.compile(r"//[^/?#]*@")
 # What a pattern that reaches this machine or its networks looks like, and what one for everything matches.
@@ -47,7 +47,7 @@ def is_remote(url: str) -> bool:
 
 
 def judge(url: str, allowed: tuple[str, ...] | None) -> Source:
-    """Return the parsed URL when `allowed` lets it be fetched; None stands for http and https to public addresses.
+    """Return the parsed URL when `allowed` lets it be fetched; None stands for the default rule.
 
     TorchServe: one pattern must match the whole of the URL as it was given, in any case.
 
@@ -96,8 +96,8 @@ def is_public(address: str) -> bool:
 def not_public(url: str) -> ArchiveNotFoundError:
     """Return the error for a URL that is refused only because `allowed_urls` is not set."""
     return ArchiveNotFoundError(
-        f"{_not_allowed(url)}. Without the setting allowed_urls, archives come from the model store and over http and "
-        "https from public addresses; name others there, as regular expressions."
+        f"{_not_allowed(url)}. Without the setting allowed_urls, archives come from the model store and over http, "
+        "https and s3 from public addresses; name others there, as regular expressions."
     )
 
 
@@ -125,11 +125,11 @@ def _problem(url: str, parsed: URL) -> str:
     """Return how the URL may look like another than it is, in words; empty when it does not."""
     is_file = parsed.scheme == "file"
     problems = {
-        "is no http, https or file URL": not is_remote(url),
+        "is no http, https, file or s3 URL": not is_remote(url),
         "has a control character": not names.is_printable(url),
         "has a backslash or a blank": _AMBIGUOUS.search(url),
         "holds a user name": _USER.search(url),
-        "names no host": not is_file and not parsed.host,
+        "names no host": parsed.scheme in {"http", "https"} and not parsed.host,
         "names another machine": is_file and parsed.host not in {None, "localhost"},
     }
     return next((problem for problem, found in problems.items() if found), "")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.archives import download, sources
+from engine.archives import download, incoming, sources
 from engine.archives.download import Downloader, look_up
 from engine.archives.urls import judge
 from engine.errors import ArchiveNotFoundError, ConflictError, DownloadError, InvalidArchiveError
@@ -189,7 +189,7 @@ async def test_a_source_without_tls_cannot_pass_for_one_with_it(tmp_path: Path) 
 async def test_too_large_is_refused_whether_the_length_is_told_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "MAX_SIZE", 100)
+    monkeypatch.setattr(incoming, "MAX_SIZE", 100)
     async with bench(tmp_path) as at:
         await at.fails("/noop.mar")
         at.site.headers["Transfer-Encoding"] = "chunked"
@@ -200,7 +200,7 @@ async def test_too_large_is_refused_whether_the_length_is_told_or_not(
 
 @real_time
 async def test_the_disk_is_not_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "MIN_FREE", 2**62)
+    monkeypatch.setattr(incoming, "MIN_FREE", 2**62)
     async with bench(tmp_path) as at:
         await at.fails("/noop.mar")
 
@@ -270,7 +270,7 @@ async def test_cancelling_as_the_archive_gets_its_name_takes_it_back(
         loop.call_soon_threadsafe(named.set)
         cancelled.wait(5)
 
-    monkeypatch.setattr(download, "take_name", take_and_wait)
+    monkeypatch.setattr(incoming, "take_name", take_and_wait)
     async with bench(tmp_path) as at:
         fetching = TaskGroup().start(at.fetch("/noop.mar"), "fetch")
         await named.wait()

@@ -58,6 +58,9 @@ from engine.archives.model_config import ModelConfig, Torchrun, parse
         ("continuousBatching: true", "continuous_batching", True),
         ("asyncCommunication: true", "async_communication", True),
         ("useVenv: true", "use_venv", True),
+        ("workerPython: /opt/python", "worker_python", "/opt/python"),
+        ("workerPython: ''", "worker_python", None),
+        ("workerPython: 3", "worker_python", None),
     ],
 )
 def test_each_key_follows_torchserves_rule(text: str, field: str, value: Any) -> None:

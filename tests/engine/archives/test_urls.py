@@ -141,13 +141,13 @@ def test_a_name_that_no_file_may_have_is_refused(path: str) -> None:
         ("x.mar", False),
         ("/a/x.mar", False),
         ("//evil/x.mar", False),
-        ("s3://bucket/x.mar", False),
+        ("s3://bucket/x.mar", True),
         ("ftp://h/x.mar", False),
         ("http:x.mar", False),
         ("C:x.mar", False),
     ],
 )
-def test_only_three_schemes_are_fetched(url: str, remote: bool) -> None:  # noqa: FBT001 - a case
+def test_only_four_schemes_are_fetched(url: str, remote: bool) -> None:  # noqa: FBT001 - a case
     assert is_remote(url) is remote
 
 

@@ -1,0 +1,117 @@
+"""The right to read an object: credentials and endpoints as boto3 finds them, and AWS's signature. Blocking.
+
+Importing boto3 takes as long as starting half of Marina, so this module is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore import UNSIGNED  # type: ignore[import-untyped]
+from botocore.auth import S3SigV4Auth  # type: ignore[import-untyped]
+from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+from yarl import URL
+
+from engine.archives import names
+from engine.archives.s3_urls import S3Object, canonical, is_aws_host
+from engine.archives.urls import Source
+
+_DEFAULT_REGION = "us-east-1"
+_NO_CREDENTIALS = (
+    "no AWS credentials were found: before Marina starts, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+    "AWS_DEFAULT_REGION, or AWS_PROFILE"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How one object is asked for: at `source`, signed for `region`.
+
+    `asked` is the URL as it was given. `target` is None when its host is not S3's own: that very URL is then signed and
+    requested (TorchServe). `moved` tells that the region is one that an answer named.
+    """
+
+    asked: Source
+    target: S3Object | None
+    source: Source
+    region: str
+    credentials: Any = dataclasses.field(repr=False)
+    moved: bool = False
+
+    def __str__(self) -> str:
+        """Return bucket and key for a log line; in a URL that may be spelt either way they stand in host and path."""
+        return str(self.target or names.printable(f"{self.source.parsed.path} at {self.source.parsed.host}"))
+
+    def headers(self) -> dict[str, str]:
+        """Return the signature: TorchServe's headers, and the session token where the credentials have one."""
+        request = AWSRequest("GET", str(self.source.parsed))
+        S3SigV4Auth(self.credentials, "s3", self.region).add_auth(request)
+        return dict(request.headers.items())
+
+    def in_region(self, region: str) -> Access:
+        """Return how to ask where an answer said that the bucket is; raises OSError."""
+        source = _source(boto3.Session(), self.asked, self.target, region)
+        return dataclasses.replace(self, source=source, region=region, moved=True)
+
+    def at(self, source: Source) -> Access:
+        """Return how to ask where a redirect to the same host leads."""
+        return dataclasses.replace(self, source=_canonical(source))
+
+    def without_secrets(self, text: str) -> str:
+        """Return an answer's text without what a server may have repeated of the request."""
+        token = self.credentials.token
+        return text.replace(token, "...") if token else text
+
+
+def open_access(asked: Source, target: S3Object | None) -> Access:
+    """Return how to ask for an object, with whatever credentials boto3's chain finds now.
+
+    Raises:
+        OSError: there are none, or they cannot be had; the text says which and never holds them.
+
+    """
+    try:
+        session = boto3.Session()
+        found = session.get_credentials()
+        credentials = found.get_frozen_credentials() if found else None
+        region = (target and target.region) or os.environ.get("AWS_REGION") or session.region_name or _DEFAULT_REGION
+        if credentials is None or not credentials.access_key:
+            raise OSError(_NO_CREDENTIALS)
+        return Access(asked, target, _source(session, asked, target, region), region, credentials)
+    except (BotoCoreError, ValueError) as error:
+        raise OSError(f"the AWS configuration or credentials cannot be used: {error}") from error
+
+
+def _source(session: Any, asked: Source, target: S3Object | None, region: str) -> Source:
+    """Return where the object is: at S3, or at an endpoint that environment or profile set, which is trusted."""
+    if target is None:
+        return _canonical(asked)
+    parsed = _address(session, target, region, target.style)
+    if is_aws_host(parsed.host or ""):
+        return Source(asked.url, parsed, asked.public_only)
+    parsed = _address(session, target, region, "path")
+    return Source(asked.url, parsed, public_only=False)
+
+
+def _address(session: Any, target: S3Object, region: str, style: str) -> URL:
+    config = Config(signature_version=UNSIGNED, s3={"addressing_style": style})
+    client = session.client("s3", region_name=region, config=config)
+    version = {"VersionId": target.version} if target.version else {}
+    try:
+        # Presigning without a signature is how botocore tells the plain URL of an object.
+        url = client.generate_presigned_url(
+            "get_object", Params={"Bucket": target.bucket, "Key": target.key, **version}
+        )
+    finally:
+        client.close()
+    return URL(url, encoded=True)
+
+
+def _canonical(source: Source) -> Source:
+    return dataclasses.replace(source, parsed=canonical(source.parsed))
