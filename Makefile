@@ -42,5 +42,8 @@ test-models: setup ## large real models, packed by TorchServe's archiver; instal
 stress: setup ## a minute of many clients at once, against real worker processes
 	@MARINA_STRESS_SECONDS=60 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s tests/stress
 
+differential: setup ## 500 generated requests to a real TorchServe (needs Java 17; set up in .venv-torchserve) and to Marina
+	@$(BIN)/pytest -s -m differential tests/differential
+
 clean: ## forget .venv and every cache
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log
+	rm -rf .venv .venv-torchserve build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log
