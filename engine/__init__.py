@@ -7,3 +7,5 @@ puts the listeners in front, and docs/architecture.md has the map.
 """
 
 VERSION = "0.1.0"
+# TorchServe's, which handlers and clients may ask for.
+SERVER_VERSION = "0.12.0"

@@ -17,12 +17,16 @@ from engine.archives.sources import locate
 from engine.archives.summary import inspect
 from engine.archives.urls import is_remote
 from engine.at_start import models_at_start
+from engine.environments.environments import Environments
 from engine.errors import BadRequestError, ConflictError, MarinaError, UnavailableError, WorkerStartError
+from engine.measured import figures, measured
+from engine.metrics.collected import Metrics
 from engine.registration import (
     RANGES,
     Registration,
     default_workers,
     first_target,
+    name_version,
     require_range,
     specify,
 )
@@ -38,13 +42,15 @@ from engine.threads import Threads
 from engine.unpacked import Unpacked, add_archive, require_handler, unpack_model
 from engine.version import Version, worker_plan
 from engine.workers.environment import worker_environment
+from engine.workers.forking import ForkLauncher, can_fork
 from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
 from engine.workers.memory import resident_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
+    from engine.archives.manifest import Manifest
     from engine.at_start import AtStart
     from engine.home import Home
     from engine.settings import Settings, SnapshotModel
@@ -71,7 +77,6 @@ class Engine:
         """Nothing happens before `start`. `launcher` replaces the way worker processes are started."""
         self.settings = settings
         self.home = home.with_model_store(settings.model_store)
-        self._launcher = launcher or SpawnLauncher()
         self._registry = Registry()
         self._feed = Feed()
         self._versions: dict[Key, Version] = {}
@@ -85,10 +90,15 @@ class Engine:
         self._stopping = False
         self._worker_ids = itertools.count(FIRST_WORKER_ID)
         self._scratch = Scratch(self.home.unpacked)
+        self.metrics = Metrics(settings, lambda: figures(self._versions.values()))
         self._store = Store(self.home.database) if settings.restore else None
         self._environment = worker_environment(
             os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
         )
+        self._launcher = launcher or _launcher(settings, self._environment)
+        # Without a record, which one process at a time can open, environments end with the process as well.
+        lasting = self.home.environments if self._store else self._scratch.folder / "environments"
+        self._environments = Environments(lasting, settings, self._environment, self._threads)
 
     # Start and stop
 
@@ -96,9 +106,10 @@ class Engine:
         """Open the record, bring back its models, then register those that the settings name.
 
         A model that cannot be brought back is named in the log and stays in the record. Raises StoreError when the
-        record is in use or unreadable, SettingsError for a snapshot whose archives are gone, OSError when the home
-        cannot be made.
+        record is in use or unreadable, SettingsError for a snapshot whose archives are gone or an unusable
+        metrics_config, OSError when the home cannot be made.
         """
+        await self.metrics.start()
         await self._threads.run(self.home.create)
         saved = await self._store.open() if self._store else []
         await self._threads.run(self._scratch.open)
@@ -106,6 +117,7 @@ class Engine:
             await self._restore(version)
         for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
             await self._load_at_start(model)
+        await self._environments.sweep()
         self._tasks.start(self._sample_memory(), "memory of workers")
 
     async def stop(self) -> None:
@@ -119,10 +131,12 @@ class Engine:
             versions = {*self._versions.values(), *self._leaving}
         await asyncio.gather(*(version.pool.close(STOP_GRACE) for version in versions))
         await self._acts.join()
+        await self._launcher.close()
         if self._store:
             await self._store.close()
         await self._threads.run(self._scratch.close)
         self._threads.close()
+        await self.metrics.aclose()
 
     # Operations
 
@@ -130,10 +144,11 @@ class Engine:
         """Register a version and return TorchServe's status text.
 
         Without workers to start, and with `synchronous`, the text tells the outcome; otherwise it is PROCESSING. Raises
-        BadRequestError, ArchiveNotFoundError, DownloadError, InvalidArchiveError, ConflictError, StoreError,
-        UnavailableError once Marina stops, and with `synchronous` WorkerStartError. Whatever is raised, nothing of the
-        registration remains. Cancelling it while the archive is downloaded or unpacked leaves nothing either; later it
-        only ends the caller's wait.
+        BadRequestError, ArchiveNotFoundError, DownloadError, InvalidArchiveError, RequirementsError, ConflictError,
+        StoreError, UnavailableError once Marina stops, SettingsError for a `worker_python` that does not run, and with
+        `synchronous` WorkerStartError. Whatever is raised, nothing of the registration remains. Cancelling it while the
+        archive is downloaded or unpacked, or its packages are installed, leaves nothing either; later it only ends the
+        caller's wait.
         """
         registration.check()
         return await self._register(registration, progress, loaded_at_startup=False)
@@ -249,13 +264,13 @@ class Engine:
         model sets a client timeout.
         """
         spec = self._registry.find(name, version)
-        queue = self._versions[spec.key].queue
-        if not queue.open:
-            raise UnavailableError(_no_worker(name, version))
         job = Job(request_id, headers, inputs)
+        job.traffic = traffic = self.metrics.traffic(name, version)
+        traffic.requests += 1
+        if refusal := self._versions[spec.key].queue.submit(job):
+            raise UnavailableError(_no_worker(name, version), refusal)
         if spec.client_timeout > 0:
             job.expire_after(spec.client_timeout / 1000)
-        queue.submit(job)
         return job.future
 
     def ask_metadata(
@@ -263,12 +278,10 @@ class Engine:
     ) -> asyncio.Future[Reply]:
         """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
         queue = self._versions[self._registry.find(name, version).key].queue
-        if not queue.open:
-            raise UnavailableError(
-                f'Model "{name}" has no worker to serve describe request. Please use scale workers API to add workers.'
-            )
         job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
-        queue.submit(job)
+        if refusal := queue.submit(job):
+            text = "has no worker to serve describe request. Please use scale workers API to add workers."
+            raise UnavailableError(f'Model "{name}" {text}', refusal)
         return job.future
 
     # Behind the operations
@@ -318,7 +331,10 @@ class Engine:
     ) -> str:
         self._require_running()
         url = registration.url
-        unpacked = await self._copying.start(self._unpack(url, progress), f"unpack {url}")
+        unpacked = await self._copying.start(
+            self._prepare(registration, lambda manifest: self._free_name(registration, manifest), progress),
+            f"unpack {url}",
+        )
         act = self._add(registration, unpacked, loaded_at_startup=loaded_at_startup)
         return await self._whole(act, f"register {url}")
 
@@ -329,18 +345,41 @@ class Engine:
             target = first_target(registration, unpacked.config, self.settings.model_defaults(*spec.key), workers)
             # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
             if not (registration.synchronous and target.min_workers):
-                await self._threads.run(require_handler, spec, unpacked.folder)
+                module_path = self._environments.of(unpacked.scratch).module_path
+                await self._threads.run(require_handler, spec, unpacked.folder, module_path)
             coming = await self._admit(SavedVersion(spec, target, is_default=False), unpacked)
         except BaseException:
             await self._remove_files(registration.url, unpacked.archive, unpacked.scratch)
             raise
         return await self._status_of(registration, spec, target, coming)
 
-    async def _unpack(self, url: str, progress: Callable[[Progress], None] | None) -> Unpacked:
+    async def _prepare(
+        self,
+        registration: Registration,
+        name_of: Callable[[Manifest], str],
+        progress: Callable[[Progress], None] | None,
+    ) -> Unpacked:
+        """Unpack an archive, and have the packages that it asks for; on failure nothing is left."""
+        unpacked = await self._unpack(registration, progress)
+        try:
+            await self._environments.provide(name_of(unpacked.manifest), unpacked, progress)
+        except BaseException:
+            await self._remove_files(registration.url, unpacked.archive, unpacked.scratch)
+            raise
+        return unpacked
+
+    def _free_name(self, registration: Registration, manifest: Manifest) -> str:
+        """Return the model's name; a version that is there already is refused before anything is installed for it."""
+        key = name_version(registration, manifest)
+        self._registry.require_free(key)
+        return key.name
+
+    async def _unpack(self, registration: Registration, progress: Callable[[Progress], None] | None) -> Unpacked:
         """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
+        url = registration.url
         if not is_remote(url):
             return await self._unpack_stored(url, progress)
-        path = await self._downloader.fetch(url, progress)
+        path = await self._downloader.fetch(url, progress, signed=registration.s3_sse_kms)
         try:
             return await self._unpack_stored(path.name, progress)
         except BaseException:
@@ -387,8 +426,11 @@ class Engine:
             return self._serve(spec, saved.target, unpacked)
 
     def _serve(self, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
-        launch = LaunchSpec(worker_python(), unpacked.folder, self._environment)
+        self._tasks.start(self._launcher.prepare(), "prepare to start workers")
+        environment = self._environments.of(unpacked.scratch)
+        launch = LaunchSpec(environment.python, unpacked.folder, environment.variables(self._environment))
         plan = worker_plan(spec, unpacked.folder, launch, self.settings)
+        plan = measured(plan, spec.name, self.metrics)
         version = Version(spec, unpacked.scratch, plan, self._launcher, self._worker_ids, self._version_changed)
         self._versions[spec.key] = version
         coming = version.pool.set_target(target)
@@ -418,12 +460,16 @@ class Engine:
 
     async def _close(self, version: Version, drain_timeout: float | None) -> None:
         await version.pool.close(drain_timeout)
+        self.metrics.retain(self._versions.keys())
         await self._remove_files(version.spec.url, version.spec.archive, version.scratch)
         self._leaving.discard(version)
+        if not self._versions and not self._leaving:
+            await self._launcher.rest()
 
     async def _remove_files(self, url: str, archive: str, scratch: Path) -> None:
         """Remove what was unpacked, and an archive that a URL brought (TorchServe), unless another version needs it."""
         await self._threads.run(self._scratch.remove, scratch)
+        await self._environments.release(scratch)
         if is_remote(url) and not any(version.spec.archive == archive for version in self._versions.values()):
             await self._threads.run((self.home.model_store / archive).unlink, missing_ok=True)
 
@@ -441,7 +487,7 @@ class Engine:
     async def _restore(self, saved: SavedVersion) -> None:
         spec = saved.spec
         try:
-            unpacked = await self._unpack(spec.archive, None)
+            unpacked = await self._prepare(Registration(spec.archive), lambda _: spec.name, None)
         except (MarinaError, OSError) as error:
             log.error("%s %s was not brought back: %s", spec.name, spec.version, error)
             return
@@ -479,6 +525,12 @@ class Engine:
                 if size != worker.memory and key in self._versions:
                     worker.memory = size
                     self._feed.touch(key)
+
+
+def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
+    if settings.fork_server and can_fork():
+        return ForkLauncher(settings.worker_python or worker_python(), environment)
+    return SpawnLauncher()
 
 
 def _told_to_the_caller(name: str, error: BaseException) -> None:

@@ -7,6 +7,7 @@
     ├── ConflictError              the caller: that version is registered already
     ├── DefaultVersionError        the caller: the default version cannot go while others stay
     ├── InvalidArchiveError        the archive's author: no zip, no manifest, no name, an unsafe entry
+    ├── RequirementsError          the archive's author: its packages cannot be installed; carries the cause
     ├── UnavailableError           nobody can serve the request now: no worker, queue full
     ├── WorkerStartError           the handler's author: no worker came up; carries the cause
     ├── PredictionError            the handler's author: the handler failed, or the worker died with the request
@@ -61,8 +62,23 @@ class InvalidArchiveError(MarinaError):
     """The archive cannot be read, is unsafe, or lacks what a model needs."""
 
 
+class RequirementsError(MarinaError):
+    """The packages that an archive asks for cannot be installed. `cause` is what pip said last, in lines."""
+
+    def __init__(self, message: str, *, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 class UnavailableError(MarinaError):
-    """No worker can take the request, or the job queue is full."""
+    """No worker can take the request, or the job queue is full. `reason` says which, and what helps, where it is known.
+
+    The text itself is TorchServe's, which is the same for all of these.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class WorkerStartError(MarinaError):

@@ -20,7 +20,7 @@ class Home:
     """Marina's folders, and the file of the database.
 
     `model_store` holds archives, `unpacked` what can be unpacked again, `logs` the log files, `runtime` the sockets and
-    whatever else ends with the process.
+    whatever else ends with the process, `environments` the packages that archives ask for, made when one does.
     """
 
     model_store: Path
@@ -28,6 +28,7 @@ class Home:
     logs: Path
     database: Path
     runtime: Path
+    environments: Path
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Home:
@@ -41,7 +42,14 @@ class Home:
             # platformdirs would fall back to /tmp, where anybody may plant the name.
             session = environ.get("XDG_RUNTIME_DIR")
             runtime = Path(session) / "marina" if session else cache / "runtime"
-        return cls(data / "model_store", cache / "unpacked", state / "logs", data / "marina.sqlite", runtime)
+        return cls(
+            data / "model_store",
+            cache / "unpacked",
+            state / "logs",
+            data / "marina.sqlite",
+            runtime,
+            data / "environments",
+        )
 
     def with_model_store(self, path: Path | None) -> Home:
         """Return a home whose archives lie in `path`; None leaves it as it is."""

@@ -6,10 +6,9 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from engine.api import inference, management
 from engine.api.authorization import Guard, guard
-from engine.api.description import described
 from engine.api.listener import Listener
+from engine.api.sites import sites
 from engine.archives.urls import reaching_inside
 from engine.engine import Engine
 from engine.home import Home
@@ -26,25 +25,16 @@ class Host:
         """Nothing happens before `start`."""
         self.settings = settings
         self.engine = Engine(settings, home)
-        limit = settings.max_request_size
-        predicting = described(inference.OPERATIONS, "Marina inference API")
-        managing = described(management.OPERATIONS, "Marina management API")
         self._keys = _key_file(settings, self.engine.home) if tokens_wanted(settings) else None
-        guards = _guards(self._keys) if self._keys else {}
-        self._listeners = {
-            name: Listener(self.engine, address, operations, limit, guards.get(name))
-            for name, address, operations in (
-                ("inference", settings.inference_address, predicting),
-                ("management", settings.management_address, managing),
-            )
-        }
+        # By the names of the APIs that each one answers for.
+        self._listeners: dict[tuple[str, ...], Listener] = {}
         self._addresses: dict[str, str] = {}
         self._stopping = asyncio.Lock()
         self._stopped = False
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The listeners' URLs by name; empty while nothing answers."""
+        """The URLs of the APIs by name; empty while nothing answers."""
         return dict(self._addresses)
 
     async def start(self) -> None:
@@ -54,6 +44,10 @@ class Host:
         """
         _name_idle_keys(self.settings)
         _name_open_urls(self.settings)
+        guards = _guards(self._keys) if self._keys else {}
+        for apis, address, operations, check in sites(self.settings, guards):
+            limit = self.settings.max_request_size
+            self._listeners[apis] = Listener(self.engine, address, operations, limit, check)
         try:
             for listener in self._listeners.values():
                 await listener.bind()
@@ -66,7 +60,7 @@ class Host:
         except BaseException:
             await self.stop()
             raise
-        self._addresses = {name: listener.url for name, listener in self._listeners.items()}
+        self._addresses = {api: listener.url for apis, listener in self._listeners.items() for api in apis}
 
     async def stop(self) -> None:
         """Take no more requests, let those in flight finish for a while, end the workers, close. Safe to call twice."""

@@ -1,4 +1,7 @@
-"""Where log lines go: the console, and a rotated file written by a thread of its own so that the loop never waits."""
+"""Where log lines go: the console, and rotated files written by a thread of its own so that the loop never waits.
+
+Metrics that `metrics_mode` sends to logs have files of their own, with TorchServe's names, and are not on the console.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,37 @@ import sys
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 
+from engine.metrics.lines import MODEL_LOG, SERVER_LOG
+
 FILE_NAME = "marina.log"
+# The files of the loggers that metrics go to.
+METRICS_FILES = {SERVER_LOG: "ts_metrics.log", MODEL_LOG: "model_metrics.log"}
 MAX_BYTES = 10 * 1024 * 1024
 FILES_KEPT = 5
+# Lines that wait to be written, for instance to a console that somebody has halted.
+MOST_WAITING = 20_000
+
+
+class LineQueue(QueueHandler):
+    """Passes lines on to the thread that writes them; what comes while it is far behind is counted, and left out."""
+
+    def __init__(self, lines: queue.SimpleQueue[logging.LogRecord]) -> None:
+        """`lines` is read by the thread."""
+        super().__init__(lines)
+        self._lines = lines
+        self._lost = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Take one line (the queue handler's call, under its lock)."""
+        if self._lines.qsize() >= MOST_WAITING:
+            self._lost += 1
+            return
+        if self._lost:
+            told = {"levelno": logging.WARNING, "levelname": "WARNING", "name": __name__}
+            told["msg"] = told["message"] = f"{self._lost} lines are left out here: they came too fast to be written"
+            self._lines.put(logging.makeLogRecord(told))
+            self._lost = 0
+        self._lines.put(record)
 
 
 class Logs:
@@ -25,20 +56,30 @@ class Logs:
     def open(self) -> None:
         """Begin to collect. Blocking, for the file is opened; call it before the loop runs."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        form = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        file = RotatingFileHandler(
-            self._folder / FILE_NAME, maxBytes=MAX_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True
-        )
+        file = self._file(FILE_NAME)
         # A windowed program may have no console at all.
-        targets: list[logging.Handler] = [file, logging.StreamHandler(sys.stderr)] if sys.stderr else [file]
-        for target in targets:
+        told: list[logging.Handler] = [file, logging.StreamHandler(sys.stderr)] if sys.stderr else [file]
+        form = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        for target in told:
             target.setFormatter(form)
+            target.addFilter(_is_for_people)
+        targets = [*told, *(self._metrics_file(name, file_name) for name, file_name in METRICS_FILES.items())]
         lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-        self._handler = QueueHandler(lines)
+        self._handler = LineQueue(lines)
         self._listener = QueueListener(lines, *targets)
         self._listener.start()
         logging.getLogger().addHandler(self._handler)
         logging.getLogger().setLevel(logging.INFO)
+
+    def _file(self, name: str) -> RotatingFileHandler:
+        path = self._folder / name
+        return RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True)
+
+    def _metrics_file(self, logger: str, name: str) -> RotatingFileHandler:
+        file = self._file(name)
+        file.setFormatter(logging.Formatter("%(message)s"))
+        file.addFilter(logging.Filter(logger))
+        return file
 
     def close(self) -> None:
         """Write what is left and end the thread. Safe to call twice."""
@@ -50,3 +91,8 @@ class Logs:
             for handler in self._listener.handlers:
                 handler.close()
             self._listener = None
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    """Keep metrics out of the log that people read."""
+    return record.name not in METRICS_FILES

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import BadRequestError, InvalidArchiveError
 from engine.registry.records import Target, VersionSpec
-from engine.snapshots import Key
+from engine.snapshots import Batching, Key
 
 if TYPE_CHECKING:
     from engine.archives.manifest import Manifest
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 RUNTIMES = {"python": "python", "python3": "python3", "lsp": "LSP"}
 MAX_WORKERS = 1000
 DEFAULT_BATCH_DELAY = 100
+# TorchServe has no default, and answers no request of such a model.
+DEFAULT_SEQUENCE_IDLE = 60_000
 MAX_INT = 2**31 - 1
 # What numbers may be, from the least to the largest; the API document tells the same.
 RANGES = {
@@ -46,7 +48,8 @@ RANGES = {
 class Registration:
     """What a caller may say about a model; None leaves it to the archive and the settings.
 
-    `max_batch_delay` is milliseconds, the timeouts seconds. `synchronous` waits until the workers are ready.
+    `max_batch_delay` is milliseconds, the timeouts seconds. `synchronous` waits until the workers are ready,
+    `s3_sse_kms` signs the download of an http or https URL with AWS credentials.
     """
 
     url: str
@@ -59,6 +62,7 @@ class Registration:
     synchronous: bool = False
     response_timeout: int | None = None
     startup_timeout: int | None = None
+    s3_sse_kms: bool = False
 
     def check(self) -> None:
         """Raise BadRequestError naming the first parameter that is out of range."""
@@ -133,6 +137,26 @@ def specify(
         config_file=manifest.config_file,
         model_config=config.raw,
         loaded_at_startup=loaded_at_startup,
+        batching=batching_of(config),
+    )
+
+
+def batching_of(config: ModelConfig) -> Batching:
+    """Return how jobs come together; what contradicts itself or is missing is settled, and named in the log."""
+    sequences, continuous = config.sequence_batching, config.continuous_batching
+    if sequences and not config.sequence_max_idle_ms:
+        log.warning("sequenceBatching without sequenceMaxIdleMSec: sequences end %d ms idle.", DEFAULT_SEQUENCE_IDLE)
+    if config.async_communication and (sequences or continuous):
+        log.warning("asyncCommunication has no effect together with sequenceBatching or continuousBatching.")
+    return Batching(
+        continuous=continuous,
+        asynchronous=config.async_communication and not sequences and not continuous,
+        job_tickets=config.use_job_ticket,
+        sequences=sequences,
+        sequence_max_idle=(config.sequence_max_idle_ms or DEFAULT_SEQUENCE_IDLE) if sequences else 0,
+        sequence_timeout=config.sequence_timeout_ms if sequences else 0,
+        max_sequences=config.max_num_sequence if sequences else 0,
+        max_sequence_jobs=config.max_sequence_job_queue_size if sequences else 0,
     )
 
 

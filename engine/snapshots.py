@@ -76,6 +76,24 @@ class QueueSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How jobs of a version come together, beyond batch size and delay; docs/torchserve-compatibility.md has the keys.
+
+    `asynchronous` says that workers take several requests at a time. Times are milliseconds, `sequence_timeout` 0 is
+    none; without `sequences` the figures of sequences are 0.
+    """
+
+    continuous: bool = False
+    asynchronous: bool = False
+    job_tickets: bool = False
+    sequences: bool = False
+    sequence_max_idle: int = 0
+    sequence_timeout: int = 0
+    max_sequences: int = 0
+    max_sequence_jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSnapshot:
     """One version of a model. Delays are milliseconds, timeouts seconds, `size` the archive's bytes."""
 
@@ -98,6 +116,7 @@ class VersionSnapshot:
     loaded_at_startup: bool
     workers: tuple[WorkerSnapshot, ...]
     queue: QueueSnapshot
+    batching: Batching = field(default_factory=Batching)
 
     @property
     def ready_workers(self) -> int:
@@ -131,11 +150,12 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long act is. `total` is 0 when it is not known; both count bytes."""
+    """How far a long act is. `total` is 0 when it is not known; both count bytes. `text` tells where nothing counts."""
 
     phase: str
     done: int
     total: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

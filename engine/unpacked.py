@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from engine.errors import InvalidArchiveError
 from engine.settings import StartModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from threading import Event
 
@@ -59,11 +58,11 @@ def add_archive(path: Path, model_store: Path, report: Callable[[Progress], None
     return copy_into_store(path, model_store, report, cancel)
 
 
-def require_handler(spec: VersionSpec, folder: Path) -> None:
+def require_handler(spec: VersionSpec, folder: Path, module_path: Sequence[str]) -> None:
     """Raise InvalidArchiveError when the handler is neither in the archive nor on the workers' module path."""
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*")]
     # The API document: a handler may also live on the PYTHONPATH. The module is looked for, never imported.
-    if find_handler(spec.handler, names) or PathFinder.find_spec(module_of(spec.handler), sys.path):
+    if find_handler(spec.handler, names) or PathFinder.find_spec(module_of(spec.handler), module_path):
         return
     raise InvalidArchiveError(
         f"{spec.archive} does not contain its handler {spec.handler!r}. "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.serving.queue import JobQueue
+from engine import SERVER_VERSION
+from engine.serving.choice import make_queue
 from engine.snapshots import VersionSnapshot, VersionState, WorkerState
 from engine.workers.lifecycle import Limits
 from engine.workers.pool import Pool
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from engine.registry.records import VersionSpec
     from engine.settings import Settings
     from engine.workers.launcher import Launcher, LaunchSpec
-
-# TorchServe's version, which handlers and clients may ask for.
-SERVER_VERSION = "0.12.0"
 
 
 class Version:
@@ -37,7 +35,7 @@ class Version:
         """`on_change` is called after every event of a worker."""
         self.spec = spec
         self.scratch = scratch
-        self.queue = JobQueue(spec.batch_size, spec.max_batch_delay / 1000, spec.queue_capacity)
+        self.queue = make_queue(spec.batch_size, spec.max_batch_delay / 1000, spec.queue_capacity, spec.batching)
         self.pool = Pool(plan, launcher, self.queue, ids, self._workers_changed)
         self._on_change = on_change
         self._seen = (0, 0, 0, 0)
@@ -73,6 +71,7 @@ class Version:
             loaded_at_startup=spec.loaded_at_startup,
             workers=workers,
             queue=self.queue.snapshot(),
+            batching=spec.batching,
         )
 
     def _workers_changed(self) -> None:
@@ -95,6 +94,8 @@ def worker_plan(spec: VersionSpec, folder: Path, launch: LaunchSpec, settings: S
         "config_file": spec.config_file,
         "server_version": SERVER_VERSION,
         "max_response_size": settings.max_response_size,
+        "continuous": spec.batching.continuous,
+        "asynchronous": spec.batching.asynchronous,
     }
     return WorkerPlan(
         name=f"{spec.name} {spec.version}",

@@ -47,6 +47,7 @@ def register(base: str, registration: Registration) -> str:
         "synchronous": registration.synchronous or None,
         "response_timeout": registration.response_timeout,
         "startup_timeout": registration.startup_timeout,
+        "s3_sse_kms": registration.s3_sse_kms or None,
     }
     return _line("POST", base, "/models", parameters)
 

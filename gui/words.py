@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from engine.snapshots import VersionState, WorkerState
+from engine.snapshots import Progress, VersionState, WorkerState
 
 DASH = "\N{EN DASH}"
 THIN_SPACE = "\N{THIN SPACE}"
 KILO = 1000
 TEN = 10
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
+# What fits beside the name of a phase in a dialog.
+MOST_TEXT = 60
 
 
 def tr(text: str, n: int = -1) -> str:
@@ -54,6 +56,12 @@ def share(done: int, total: int) -> str:
     if not total:
         return size(done)
     return tr("{done} of {total}").format(done=size(done) if done else "0", total=size(total))
+
+
+def progress(step: Progress) -> str:
+    """How far a long act is: what it says in at most `MOST_TEXT` characters, else its bytes."""
+    text = step.text if len(step.text) <= MOST_TEXT else f"{step.text[: MOST_TEXT - 1]}…"
+    return text or share(step.done, step.total)
 
 
 def duration(seconds: int) -> str:

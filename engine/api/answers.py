@@ -23,6 +23,8 @@ COMMON_HEADERS = {
 PATH_UNKNOWN = "Requested resource is not found, please refer to API document."
 METHOD_UNKNOWN = "Requested method is not allowed, please refer to API document."
 BODY_UNREADABLE = "The body cannot be read: its encoding or its length is not what the headers say."
+# Why a request could not be served now and what helps, since TorchServe has one text for all of it.
+REASON_HEADER = "x-marina-reason"
 # From here on TorchServe closes the connection after its answer.
 FIRST_ERROR = 400
 
@@ -35,6 +37,7 @@ _KINDS: tuple[tuple[type[errors.MarinaError], int, str], ...] = (
     (errors.ConflictError, 409, "ConflictStatusException"),
     (errors.DefaultVersionError, 403, "InvalidModelVersionException"),
     (errors.InvalidArchiveError, 400, "InvalidModelException"),
+    (errors.RequirementsError, 400, "ModelException"),
     (errors.UnavailableError, 503, "ServiceUnavailableException"),
     (errors.TimedOutError, 408, "RequestTimeoutException"),
 )
@@ -82,8 +85,14 @@ def error_of(error: BaseException, request_id: str) -> web.Response:
         return error_response(507 if error.out_of_memory else 500, _OTHER, str(error), request_id)
     for kind, status, name in _KINDS:
         if isinstance(error, kind):
-            return error_response(status, name, str(error), request_id)
+            return _explained(error_response(status, name, str(error), request_id), error)
     if not isinstance(error, errors.MarinaError):
         log.error("Request %s failed", request_id, exc_info=error)
         return error_response(500, _OTHER, f"Marina failed to answer; its log names {request_id}.", request_id)
     return error_response(500, _OTHER, str(error), request_id)
+
+
+def _explained(response: web.Response, error: errors.MarinaError) -> web.Response:
+    if isinstance(error, errors.UnavailableError) and error.reason:
+        response.headers[REASON_HEADER] = error.reason
+    return response

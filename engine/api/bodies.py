@@ -11,11 +11,13 @@ from engine.errors import BadRequestError
 from engine.serving.jobs import Input
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"  # TorchServe: any other multipart type is a body as it is
+BYTES = "application/octet-stream"
 
 
 def headers_of(request: web.BaseRequest) -> dict[str, str]:
-    """Return the headers as a handler gets them."""
-    return {name: _text(value) for name, value in request.headers.items()}
+    """Return the headers as a handler gets them: spelled as the client does, each byte a character (TorchServe)."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.raw_headers}
 
 
 async def read_inputs(request: web.BaseRequest) -> list[Input]:
@@ -24,7 +26,7 @@ async def read_inputs(request: web.BaseRequest) -> list[Input]:
     Raises BadRequestError for a form that cannot be read, and aiohttp's HTTPRequestEntityTooLarge over the size limit.
     """
     content_type = request.content_type
-    if content_type.startswith("multipart/"):
+    if content_type == MULTIPART:
         return await _parts(request)
     body = await request.read()
     if content_type == FORM:
@@ -43,18 +45,24 @@ def _text(value: str) -> str:
 
 
 def _fields(body: bytes) -> list[Input]:
-    """Read a urlencoded form; a repeated field's last value counts, a body without `=` or `&` has no field at all."""
-    if b"=" not in body and b"&" not in body:
-        return []
-    try:
-        fields = dict(parse_qsl(body.decode(), keep_blank_values=True))
-    except ValueError as error:
-        raise BadRequestError(f"The form cannot be read: {error}") from None
-    return [Input(name, "", value.encode()) for name, value in fields.items()]
+    """Read a urlencoded form; of a repeated field the last value counts.
+
+    TorchServe: a line end closes the form, and what stands last in it without a `=` is no field. Values are bytes.
+    """
+    body = body.rstrip(b"\r\n")
+    others, _, last = body.rpartition(b"&")
+    if b"=" not in last:
+        body = others
+    # In Latin-1 every byte is one character, so values come through as the bytes they are.
+    fields = dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1"))
+    return [
+        Input(name.encode("latin-1").decode(errors="replace"), "", value.encode("latin-1"))
+        for name, value in fields.items()
+    ]
 
 
 async def _parts(request: web.BaseRequest) -> list[Input]:
-    """Read a multipart form; only a part with a file name keeps its content type (TorchServe)."""
+    """Read a multipart form; only a part with a file name has a content type, bytes when it names none (TorchServe)."""
     inputs: dict[str, Input] = {}
     left = request._client_max_size  # noqa: SLF001 - aiohttp limits whole bodies alone; parts add up to the same limit
     try:
@@ -66,7 +74,7 @@ async def _parts(request: web.BaseRequest) -> list[Input]:
             if left < 0:
                 raise web.HTTPRequestEntityTooLarge(max_size=request._client_max_size, actual_size=-left)  # noqa: SLF001
             name = _text(part.name)
-            content_type = _text(part.headers.get("Content-Type", "")) if part.filename is not None else ""
+            content_type = _text(part.headers.get("Content-Type", BYTES)) if part.filename is not None else ""
             inputs[name] = Input(name, content_type, data)
     except HttpProcessingError as error:
         raise BadRequestError(f"The form cannot be read: {error.message}") from None

@@ -15,8 +15,13 @@ from engine.engine import Engine
 DOCUMENT = {"200": Answer("The API document", "Document")}
 
 
-def described(operations: Sequence[Operation], title: str) -> tuple[Operation, ...]:
-    """Return the table with the rows that answer with its document, in which they are too. It is made once."""
+def described(
+    operations: Sequence[Operation], title: str, elsewhere: Sequence[Operation] = (), *, hidden: bool = False
+) -> tuple[Operation, ...]:
+    """Return the table with the rows that answer with its document, in which they are too. It is made once.
+
+    The document tells of the rows `elsewhere` as well, which this table does not answer; of its own not when `hidden`.
+    """
 
     async def answer(_engine: Engine, _request: web.BaseRequest, _path: Mapping[str, str]) -> web.Response:
         return response_of(200, body, new_request_id())
@@ -24,10 +29,10 @@ def described(operations: Sequence[Operation], title: str) -> tuple[Operation, .
     about = "describe this API as an OpenAPI document"
     rows = (
         *operations,
-        Operation("apiDescription", ("OPTIONS",), "/", about, answer, answers=DOCUMENT),
-        Operation("api-description", None, "/api-description", about, answer, answers=DOCUMENT),
+        Operation("apiDescription", ("OPTIONS",), "/", about, answer, answers=DOCUMENT, hidden=hidden),
+        Operation("api-description", None, "/api-description", about, answer, answers=DOCUMENT, hidden=hidden),
     )
-    body = encoded(document(rows, title, VERSION))
+    body = encoded(document((*rows, *elsewhere), title, VERSION))
     return rows
 
 

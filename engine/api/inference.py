@@ -15,8 +15,9 @@ from engine.api.answers import COMMON_HEADERS, FIRST_ERROR, error_of, json_respo
 from engine.api.bodies import headers_of, query_inputs, read_inputs
 from engine.api.description import DOCUMENT, description_of
 from engine.api.operations import Answer, Body, Handler, Operation, failures
+from engine.api.reply_head import head_problem
 from engine.engine import Engine
-from engine.errors import BadRequestError, MarinaError
+from engine.errors import BadRequestError, MarinaError, PredictionError
 from engine.serving.jobs import Input, Reply, Stream
 
 # What the server says itself, whatever a handler sets (TorchServe); the rest of a handler's headers go out.
@@ -136,6 +137,10 @@ async def _answer(
         reply = await engine.predict(path["model_name"], path.get("model_version"), request_id, headers, inputs)
     except MarinaError as error:
         return error_of(error, request_id)
+    if problem := head_problem(reply):
+        if reply.stream is not None:
+            reply.stream.close()
+        return error_of(PredictionError(f"The handler's answer cannot be sent: {problem}.", 500), request_id)
     if reply.stream is None:
         return _whole(reply, request_id)
     return await _streamed(reply, reply.stream, request, request_id)
@@ -152,7 +157,11 @@ def _headers(reply: Reply, request_id: str) -> dict[str, str]:
     own = {**COMMON_HEADERS, "x-request-id": request_id}
     if not reply.headers:
         return own
-    return {**{name: value for name, value in reply.headers.items() if name.lower() not in OWN_HEADERS}, **own}
+    spelled: dict[str, str] = {}
+    for name in reply.headers:
+        # However often a handler spells a name differently, the header goes out once (TorchServe).
+        spelled.setdefault(name.lower(), name)
+    return {**{name: reply.headers[name] for low, name in spelled.items() if low not in OWN_HEADERS}, **own}
 
 
 def _whole(reply: Reply, request_id: str) -> web.Response:
@@ -173,6 +182,8 @@ async def _streamed(reply: Reply, stream: Stream, request: web.BaseRequest, requ
         headers=_headers(reply, request_id),
     )
     response.enable_chunked_encoding()
+    if response.status >= FIRST_ERROR:
+        response.force_close()
     try:
         await response.prepare(request)
         await response.write(bytes(reply.body))
@@ -183,4 +194,6 @@ async def _streamed(reply: Reply, stream: Stream, request: web.BaseRequest, requ
         # Either the handler failed half way, or the client has gone.
         if request.transport is not None:
             request.transport.abort()
+    finally:
+        stream.close()
     return response

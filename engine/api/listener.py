@@ -72,7 +72,14 @@ class Listener:
 
     async def serve(self) -> None:
         """Begin to answer; raises AddressInUseError when another program was quicker."""
-        server = web.Server(self._answer, request_factory=self._request, handler_cancellation=True, access_log=None)
+        # A body in gzip reaches the handler as it came, with the header that says so (TorchServe).
+        server = web.Server(
+            self._answer,
+            request_factory=self._request,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=CLOSE_GRACE)
         await self._runner.setup()
         for bound in self._sockets:
@@ -110,6 +117,20 @@ class Listener:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
+            response = await self._respond(request)
+        except web.HTTPRequestEntityTooLarge:
+            # TorchServe: bare, without a body or the common headers, and not counted.
+            response = web.Response(status=413)
+            response.force_close()
+            return response
+        except web.HTTPException as error:
+            self._engine.metrics.answers.count(error.status)
+            raise
+        self._engine.metrics.answers.count(response.status)
+        return response
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
             if self._guard is not None and (refusal := await self._guard(request)) is not None:
                 return refusal
             operation, values = self._router.find(request.method, request.path)
@@ -119,11 +140,6 @@ class Listener:
         except MethodUnknownError as error:
             response = error_response(405, "MethodNotAllowedException", METHOD_UNKNOWN, new_request_id())
             response.headers["Allow"] = ", ".join(error.allowed)
-            return response
-        except web.HTTPRequestEntityTooLarge:
-            # TorchServe: bare, without a body or the common headers.
-            response = web.Response(status=413)
-            response.force_close()
             return response
         except web.HTTPException:
             raise

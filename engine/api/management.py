@@ -18,7 +18,7 @@ from engine.api.operations import Answer, Body, Handler, Kind, Operation, Parame
 from engine.engine import PROCESSING, Engine
 from engine.errors import BadRequestError
 from engine.registration import MAX_INT, RANGES, RUNTIMES, Registration
-from engine.snapshots import VersionSnapshot, WorkerSnapshot, WorkerState
+from engine.snapshots import Batching, VersionSnapshot, WorkerSnapshot, WorkerState
 
 MAX_PAGE = 100
 
@@ -41,7 +41,7 @@ SCALING = (
 # TorchServe: where the path names no version, the query may.
 SCALING_ONE = (*SCALING, Parameter("model_version", Kind.TEXT, "the version; the default one when not given"))
 REGISTERING = (
-    Parameter("url", Kind.TEXT, "the archive: a file name in the model store", required=True),
+    Parameter("url", Kind.TEXT, "the archive: a file name in the model store, or a URL", required=True),
     Parameter("model_name", Kind.TEXT, "the model's name; the manifest's when not given"),
     Parameter("handler", Kind.TEXT, "the handler as module:function; the manifest's when not given"),
     Parameter("runtime", Kind.TEXT, "the manifest's when not given", choices=tuple(RUNTIMES.values())),
@@ -51,6 +51,7 @@ REGISTERING = (
     Parameter("synchronous", Kind.SWITCH, "wait until the workers are there"),
     _number("response_timeout", "seconds a worker has for one batch"),
     _number("startup_timeout", "seconds a worker has to load the model"),
+    Parameter("s3_sse_kms", Kind.SWITCH, "sign the download from S3; an s3:// URL always is", default=False),
 )
 CUSTOMIZED = Parameter("customized", Kind.SWITCH, "ask the handler what it says about the model", default=False)
 DESCRIBING = (CUSTOMIZED,)
@@ -171,17 +172,6 @@ def _model_api(row: Operation) -> Operation:
     return dataclasses.replace(row, handler=closed, answers={**row.answers, **failures(405)})
 
 
-# What TorchServe says of a model that makes no use of these; Marina does not serve them.
-NOT_SERVED = {
-    "continuousBatching": False,
-    "useJobTicket": False,
-    "useVenv": False,
-    "stateful": False,
-    "sequenceMaxIdleMSec": 0,
-    "sequenceTimeoutMSec": 0,
-    "maxNumSequence": 0,
-    "maxSequenceJobQueueSize": 0,
-}
 ONE, VERSION = "/models/{model_name}", "/models/{model_name}/{model_version}"
 DEFAULT = VERSION + "/set-default"
 DONE = {"200": Answer("Done", "Status")}
@@ -258,13 +248,27 @@ def _description(version: VersionSnapshot) -> dict[str, Any]:
         "parallelType": "",
         "parallelLevel": 0,
         "deviceType": version.device_type,
-        **NOT_SERVED,
+        **_batching(version.batching),
         "loadedAtStartup": version.loaded_at_startup,
         "workers": [_worker(worker) for worker in version.workers],
         "jobQueueStatus": {
             "remainingCapacity": version.queue.capacity - version.queue.pending,
             "pendingRequests": version.queue.pending,
         },
+    }
+
+
+def _batching(batching: Batching) -> dict[str, Any]:
+    """Return how jobs come together, in TorchServe's words; environments of a model's own have none there."""
+    return {
+        "continuousBatching": batching.continuous,
+        "useJobTicket": batching.job_tickets,
+        "useVenv": False,
+        "stateful": batching.sequences,
+        "sequenceMaxIdleMSec": batching.sequence_max_idle,
+        "sequenceTimeoutMSec": batching.sequence_timeout,
+        "maxNumSequence": batching.max_sequences,
+        "maxSequenceJobQueueSize": batching.max_sequence_jobs,
     }
 
 

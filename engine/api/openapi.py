@@ -94,6 +94,22 @@ SCHEMAS: Mapping[str, Schema] = {
         {"lastDeath": _TEXT, "traceback": _TEXT},
     ),
     "JobQueueStatus": _object({"remainingCapacity": _NUMBER, "pendingRequests": _NUMBER}),
+    "Server": _object(
+        {"name": _TEXT, "version": _TEXT, "extenstion": _list_of(_TEXT)}, {"extensions": _list_of(_TEXT)}
+    ),
+    "Live": _object({"live": _SWITCH}),
+    "Ready": _object({"ready": _SWITCH}),
+    "ModelReady": _object({"name": _TEXT, "ready": _SWITCH}),
+    "ModelMetadata": _object(
+        {
+            "name": _TEXT,
+            "versions": _list_of(_TEXT),
+            "platform": _TEXT,
+            "inputs": _list_of(_reference("Tensor")),
+            "outputs": _list_of(_reference("Tensor")),
+        }
+    ),
+    "Tensor": _object({"name": _TEXT, "datatype": _TEXT, "shape": _list_of(_NUMBER)}),
 }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from engine.snapshots import Key
+from engine.snapshots import Batching, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class VersionSpec:
     config_file: str
     model_config: dict[str, Any]
     loaded_at_startup: bool
+    batching: Batching = field(default_factory=Batching)
 
     @property
     def key(self) -> Key:

@@ -36,7 +36,7 @@ def decode_value(content_type: str, value: bytearray) -> Any:
     TorchServe: "application/json" must match exactly and text types by their beginning, both case-sensitively, once
     parameters such as the charset are cut off; text is always UTF-8.
     """
-    media_type = content_type.partition(";")[0].strip() if content_type else ""
+    media_type = content_type.partition(";")[0]
     try:
         if media_type == "application/json":
             return json.loads(value.decode())
@@ -50,8 +50,8 @@ def decode_value(content_type: str, value: bytearray) -> Any:
 def header_view(job: dict[str, Any]) -> dict[str, Any]:
     """Return the job's headers as handlers read them, with one entry per input: name to {"content-type": ...}.
 
-    TorchServe: a header of the same name hides the input's entry.
+    TorchServe: that type has no parameters, and a header of the same name hides the input's entry.
     """
-    view: dict[str, Any] = {name: {"content-type": content_type} for name, content_type, _ in job["inputs"]}
+    view: dict[str, Any] = {name: {"content-type": kind.partition(";")[0]} for name, kind, _ in job["inputs"]}
     view.update(job["headers"])
     return view

@@ -13,13 +13,20 @@ What each kind carries:
 
     LOAD         engine to worker, once: model_name, model_dir, handler, batch_size, gpu_id (or null), envelope (or
                  null), limit_max_image_pixels, decode_input, model_config (the parsed model-config.yaml, {} without
-                 one), config_file (its path inside model_dir, "" without one), server_version, max_response_size.
+                 one), config_file (its path inside model_dir, "" without one), server_version, max_response_size,
+                 continuous (a batch comes again, see PREDICT), asynchronous (several batches at a time, see PREDICT),
+                 model_metrics ({type: [{"name", "unit", "dimensions"}]}, the metrics declared beforehand),
+                 metrics_config (the file that declares them).
     LOADED       worker to engine: device ("cpu", "cuda:0").
     LOAD_FAILED  worker to engine, which then leaves: code (500, or 507 out of memory), message (one line), traceback.
     PREDICT      engine to worker: batch (an integer that answers repeat), jobs: a list of objects {"id", "headers":
                  {name: value}, "inputs": [[name, content type, length], ...]}. The body is every input of every job.
+                 The next one comes when this one has been answered; to an asynchronous worker at any time. To a
+                 continuous one each job comes again, without inputs, as long as its result has the header
+                 ts_stream_next with the value "true".
     PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
-                 body is every piece. More frames for this batch follow.
+                 body is every piece. More frames for this batch follow. An asynchronous worker answers its batches in
+                 any order.
     REPLY        as PARTIAL, and ends the batch.
     FAILED       worker to engine, ends the batch for every job in it: batch, code, message.
     METRICS      worker to engine, at any time: metrics: a list of {"name", "value", "unit", "type", "dimensions":

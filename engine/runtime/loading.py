@@ -41,19 +41,24 @@ class LoadedModel(NamedTuple):
     device: str
 
 
-def load_model(load: dict[str, Any]) -> LoadedModel:
-    """Import and initialise the handler that a LOAD frame names; raises whatever the user's code raises."""
+def load_model(load: dict[str, Any], settle: Callable[[Any], Any] = lambda outcome: outcome) -> LoadedModel:
+    """Import and initialise the handler that a LOAD frame names; raises whatever the user's code raises.
+
+    `settle` gets what initialising returned: a coroutine has to be waited for.
+    """
     context = make_context(load)
     entry = find_entry_point(load["handler"])
+    settle(entry.initialize(context))
+    entry = _as_initialised(entry)
     handle = wrap_in_envelope(entry, load["envelope"]) if load.get("envelope") else entry.handle
-    entry.initialize(context)
     return LoadedModel(handle, context, _device_of(entry, load["gpu_id"]))
 
 
 def make_context(load: dict[str, Any]) -> Context:
     """Return the context that the handler keeps for its whole life."""
-    metrics = MetricsCacheYamlImpl()
+    metrics = MetricsCacheYamlImpl(load.get("metrics_config", ""))
     metrics.model_name = load["model_name"]
+    metrics.declare(load.get("model_metrics", {}))
     return Context(
         load["model_name"],
         load["model_dir"],
@@ -151,8 +156,14 @@ def _only_class(module: ModuleType, function_name: str) -> type[Any]:
     return classes[0]
 
 
+def _as_initialised(entry: EntryPoint) -> EntryPoint:
+    """Return the entry point with the `handle` of now: `initialize` may have replaced it, as for micro-batching."""
+    instance = getattr(entry.initialize, "__self__", None)
+    return entry if instance is None else entry._replace(handle=instance.handle)
+
+
 def _device_of(entry: EntryPoint, gpu_id: int | None) -> str:
-    device = getattr(getattr(entry.handle, "__self__", None), "device", None)
+    device = getattr(getattr(entry.initialize, "__self__", None), "device", None)
     if device is not None:
         return str(device)
     return "cpu" if gpu_id is None else f"cuda:{gpu_id}"

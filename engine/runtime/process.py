@@ -5,6 +5,7 @@ Runs on the main thread of the worker, but for `_leave_with_engine`, which waits
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import select
@@ -19,8 +20,15 @@ GRACE = 0.5
 PEEK_INTERVAL = 0.5
 
 
-def set_up(channel: socket.socket) -> None:
-    """Make this process a worker that lives as long as the other end of `channel`.
+class ExitCode:
+    """What the process leaves with when the handler's threads keep it from leaving by itself."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+def set_up(channel: socket.socket) -> ExitCode:
+    """Make this process a worker that lives as long as the other end of `channel`; returns what it will exit with.
 
     Log records go to standard output, as messages only (TorchServe: the model log adds time and level). Ctrl+C in a
     terminal reaches the whole process group but is meant for the engine, so it is ignored here.
@@ -32,7 +40,11 @@ def set_up(channel: socket.socket) -> None:
         # A child forked by the handler would keep the channel open, and hide this process's death from the engine.
         os.register_at_fork(after_in_child=channel.close)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout, force=True)
-    threading.Thread(target=_leave_with_engine, args=(channel,), name="engine watcher", daemon=True).start()
+    # A crash of native code tells its signal alone; this adds where in the handler it was.
+    faulthandler.enable()
+    code = ExitCode()
+    threading.Thread(target=_leave_with_engine, args=(channel, code), name="engine watcher", daemon=True).start()
+    return code
 
 
 def enter_model(model_dir: str, handler: str) -> None:
@@ -55,11 +67,11 @@ def hang_up(channel: socket.socket) -> None:
         return  # the engine was faster
 
 
-def _leave_with_engine(channel: socket.socket) -> None:
+def _leave_with_engine(channel: socket.socket, code: ExitCode) -> None:
     _wait_for_hang_up(channel)
     # The main thread sees the same end and leaves in order, unless the handler holds it.
     time.sleep(GRACE)
-    os._exit(0)
+    os._exit(code.value)
 
 
 def _wait_for_hang_up(channel: socket.socket) -> None:

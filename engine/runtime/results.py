@@ -5,21 +5,22 @@ from __future__ import annotations
 import io
 import json
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ts.utils.util import PredictionException
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from .telling import as_text, kind_of, sendable
 
+if TYPE_CHECKING:
     from ts.context import RequestProcessor
 
 OK = 200
 TOO_LARGE = 413
 OUT_OF_MEMORY = 507
 LAST_STATUS = 999
-_OUR_MODULES = (__package__ or "marina_runtime", "importlib")
+# The engine refuses a status that HTTP does not have; a frame takes no larger one.
+FRAME_STATUS = 2**31 - 1
+LONGEST_CAUSE = 1000  # characters of the one line that says why a load failed
 
 
 class Failure(NamedTuple):
@@ -76,46 +77,33 @@ def describe_results(pieces: list[bytes | bytearray], processors: list[RequestPr
     return [
         [
             len(piece),
-            int(processor.get_response_status_code()),
-            str(processor.get_response_status_phrase() or ""),
-            {str(name): str(value) for name, value in processor.get_response_headers().items()},
+            max(-FRAME_STATUS, min(int(processor.get_response_status_code()), FRAME_STATUS)),
+            sendable(str(processor.get_response_status_phrase() or "")),
+            {sendable(str(name)): sendable(str(value)) for name, value in processor.get_response_headers().items()},
         ]
         for piece, processor in zip(pieces, processors)
     ]
 
 
-def prediction_failure(error: Exception) -> Failure:
+def prediction_failure(error: BaseException) -> Failure:
     """Return what a batch is told when the handler's call ended with `error` (TorchServe's codes and words)."""
     if isinstance(error, HandlerOutputError):
         return error.failure
     if isinstance(error, PredictionException):
-        return Failure(
-            OUT_OF_MEMORY if error.error_code == TOO_LARGE else _status(error.error_code), str(error.message)
-        )
-    if isinstance(error, MemoryError) or "CUDA" in str(error):
+        code = getattr(error, "error_code", None)
+        return Failure(OUT_OF_MEMORY if code == TOO_LARGE else _status(code), as_text(getattr(error, "message", "")))
+    if isinstance(error, MemoryError) or "CUDA" in as_text(error):
         return Failure(OUT_OF_MEMORY, "Out of resources")
     return Failure(503, "Prediction failed")
 
 
-def load_failure(error: Exception) -> Failure:
+def load_failure(error: BaseException) -> Failure:
     """Return the code (507 out of memory, else 500) and the one-line cause of a failed load."""
-    out_of_memory = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "CUDA" in str(error))
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    message = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+    told = as_text(error)
+    out_of_memory = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "CUDA" in told)
+    first_line = (told.strip().splitlines() or [""])[0][:LONGEST_CAUSE]
+    message = f"{kind_of(error)}: {first_line}" if first_line else kind_of(error)
     return Failure(OUT_OF_MEMORY if out_of_memory else 500, message)
-
-
-def traceback_text(error: BaseException) -> str:
-    """Return the traceback of `error` as text, beginning in the user's code: our own frames at its top are left out."""
-    trace = error.__traceback__
-    while trace is not None and _is_ours(trace):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
-
-
-def _is_ours(trace: TracebackType) -> bool:
-    module = str(trace.tb_frame.f_globals.get("__name__", ""))
-    return any(module == ours or module.startswith(f"{ours}.") for ours in _OUR_MODULES)
 
 
 def _status(code: Any) -> int:

@@ -5,7 +5,6 @@ Handlers may expect the main thread (signals, asyncio), so frames are read, and 
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +17,19 @@ from .decoding import decode_rows, header_view
 from .frames import FrameError, Kind
 from .loading import LoadedModel, load_model
 from .process import enter_model, hang_up, set_up
-from .results import OK, describe_results, encode_values, load_failure, prediction_failure, traceback_text
+from .results import OK, describe_results, encode_values, load_failure, prediction_failure
+from .telling import exit_code, say, traceback_text
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from .channel import Buffer
 
 STREAM_HEADER = "ts_stream_next"
+# What a handler may emit in one batch, and how much of it goes into one frame, which has a limit of its own.
+MOST_METRICS = 10_000
+METRICS_PER_FRAME = 100
 
 
 def main(connection: socket.socket) -> int:
@@ -33,13 +37,17 @@ def main(connection: socket.socket) -> int:
 
     It is 0 when the engine hung up, 1 when the handler could not be loaded. SystemExit from the handler passes through.
     """
-    set_up(connection)
+    left_with = set_up(connection)
     try:
-        return _serve(Channel(connection))
+        left_with.value = _serve(Channel(connection))
     except (BrokenPipeError, ConnectionResetError):
         return 0
+    except BaseException as error:
+        left_with.value = exit_code(error)
+        raise
     finally:
         hang_up(connection)
+    return left_with.value
 
 
 def _serve(channel: Channel) -> int:
@@ -50,25 +58,42 @@ def _serve(channel: Channel) -> int:
         raise FrameError(f"a worker's first frame must be LOAD, not {frame.kind.name}")
     metrics = PendingMetrics()
     set_sink(metrics.add)
-    model = _load(channel, frame.meta, metrics)
+    if frame.meta["asynchronous"]:
+        # Slow to import, and most handlers need no event loop.
+        from .asynchronous import Asynchronous  # noqa: PLC0415 - see above
+
+        worker = Asynchronous()
+        model = _load(channel, frame.meta, metrics, worker.load)
+        return 1 if model is None else worker.serve(channel, model, frame.meta, metrics)
+    model = _load(channel, frame.meta, metrics, load_model)
     if model is None:
         return 1
     predictor = Predictor(channel, model, frame.meta, metrics)
     while (frame := channel.receive()) is not None:
-        if frame.kind is not Kind.PREDICT:
-            raise FrameError(f"a loaded worker expects PREDICT, not {frame.kind.name}")
-        predictor.answer(frame)
+        predictor.answer(require_predict(frame))
     return 0
 
 
-def _load(channel: Channel, load: dict[str, Any], metrics: PendingMetrics) -> LoadedModel | None:
+def require_predict(frame: Frame) -> Frame:
+    """Return the frame; raises FrameError when it is not what a loaded worker expects."""
+    if frame.kind is not Kind.PREDICT:
+        raise FrameError(f"a loaded worker expects PREDICT, not {frame.kind.name}")
+    return frame
+
+
+def _load(
+    channel: Channel,
+    load: dict[str, Any],
+    metrics: PendingMetrics,
+    loader: Callable[[dict[str, Any]], LoadedModel],
+) -> LoadedModel | None:
     try:
         enter_model(load["model_dir"], load["handler"])
-        model = load_model(load)
-    except Exception as error:  # noqa: BLE001 - user code may raise anything, and all of it is the engine's to know
+        model = loader(load)
+    except BaseException as error:  # noqa: BLE001 - sys.exit() while loading is a failure too, with a traceback
         failure = load_failure(error)
         text = traceback_text(error)
-        sys.stderr.write(text)
+        say(text)
         meta = {"code": failure.code, "message": failure.message, "traceback": text}
         channel.send([*metrics.take(), *encode(Kind.LOAD_FAILED, meta)])
         return None
@@ -77,20 +102,26 @@ def _load(channel: Channel, load: dict[str, Any], metrics: PendingMetrics) -> Lo
 
 
 class PendingMetrics:
-    """Metrics emitted since the last frame. `add` may be called from any thread."""
+    """Metrics emitted since the last frame, `MOST_METRICS` of them. `add` may be called from any thread."""
 
     def __init__(self) -> None:
         self._pending: list[dict[str, Any]] = []
+        self._told = False
 
     def add(self, metric: dict[str, Any]) -> None:
         """Keep one metric, in the form that the METRICS frame carries, for the next frame."""
-        self._pending.append(metric)
+        if len(self._pending) < MOST_METRICS:
+            self._pending.append(metric)
+        elif not self._told:
+            self._told = True
+            say(f"More than {MOST_METRICS} metrics came in one batch; what is more is dropped from now on.\n")
 
     def take(self) -> list[Buffer]:
-        """Return the METRICS frame of everything pending, nothing when there is none."""
+        """Return the METRICS frames of everything pending, nothing when there is none."""
         taken = self._pending[:]
         del self._pending[: len(taken)]  # not the whole list: another thread may have added one since
-        return encode(Kind.METRICS, {"metrics": taken}) if taken else []
+        pieces = [taken[start : start + METRICS_PER_FRAME] for start in range(0, len(taken), METRICS_PER_FRAME)]
+        return [buffer for piece in pieces for buffer in encode(Kind.METRICS, {"metrics": piece})]
 
 
 class Predictor:
@@ -103,21 +134,20 @@ class Predictor:
         self._context.cl_socket = self
         self._decode: bool = load["decode_input"]
         self._limit: int = load["max_response_size"]
+        self._continuous: bool = load["continuous"]
         self._metrics = metrics
         self._batch: int | None = None
+        self._streamed = False
 
     def answer(self, frame: Frame) -> None:
         """Run one batch and send its REPLY, or FAILED when the handler raised or returned what cannot be sent."""
-        self._batch = frame.meta["batch"]
         try:
-            buffers = self._predict(frame.meta["jobs"], frame.body)
+            rows = self._begin(frame)
+            started = time.perf_counter()
+            buffers = self._reply(self._handle(rows, self._context), started)
         except Exception as error:  # noqa: BLE001 - user code may raise anything, and its batch must be answered
-            sys.stderr.write(traceback_text(error))
-            failure = prediction_failure(error)
-            meta = {"batch": self._batch, "code": failure.code, "message": failure.message}
-            buffers = encode(Kind.FAILED, meta)
-        self._batch = None
-        self._channel.send([*self._metrics.take(), *buffers])
+            buffers = self._failure(error)
+        self._finish(buffers)
 
     def send_partial(self, values: list[Any], message: str, code: int) -> None:
         """Send one piece to each request of the batch; raises PredictionException for a `code` other than 200."""
@@ -125,6 +155,7 @@ class Predictor:
             raise PredictionException(message, code)
         if self._batch is None:
             raise RuntimeError("Intermediate results can only be sent while their batch is being handled")
+        self._streamed = True
         for processor in self._processors:
             processor.add_response_property(STREAM_HEADER, "true")
         self._channel.send([*self._metrics.take(), *self._encode(Kind.PARTIAL, values)])
@@ -133,19 +164,44 @@ class Predictor:
     def _processors(self) -> list[RequestProcessor]:
         return self._context.request_processor or []
 
-    def _predict(self, jobs: list[dict[str, Any]], body: bytearray) -> list[Buffer]:
-        context = self._context
-        rows = decode_rows(jobs, body, decode=self._decode)
+    def _begin(self, frame: Frame) -> list[dict[str, Any]]:
+        """Return the rows of a batch, and let the context tell of it."""
+        self._batch, self._streamed = frame.meta["batch"], False
+        jobs, context = frame.meta["jobs"], self._context
+        rows = decode_rows(jobs, frame.body, decode=self._decode)
         context.request_processor = [RequestProcessor(header_view(job)) for job in jobs]
         context.request_ids = {index: job["id"] for index, job in enumerate(jobs)}
         context.metrics.set_request_ids(context.request_ids)
-        started = time.perf_counter()
-        values = self._handle(rows, context)
+        return rows
+
+    def _reply(self, values: Any, started: float) -> list[Buffer]:
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
-        self._end_streams()
+        if self._streamed or not self._continuous:
+            self._end_streams()
+        if self._continuous:
+            self._ask_stopping_criteria(values)
         buffers = self._encode(Kind.REPLY, values)
-        context.metrics.add_time("PredictionTime", milliseconds)
+        self._context.metrics.add_time("PredictionTime", milliseconds)
         return buffers
+
+    def _failure(self, error: BaseException) -> list[Buffer]:
+        say(traceback_text(error))
+        failure = prediction_failure(error)
+        return encode(Kind.FAILED, {"batch": self._batch, "code": failure.code, "message": failure.message})
+
+    def _finish(self, buffers: list[Buffer]) -> None:
+        self._batch = None
+        self._channel.send([*self._metrics.take(), *buffers])
+
+    def _ask_stopping_criteria(self, values: Any) -> None:
+        """Mark which requests are at their end; a criterion that returns None leaves it to the handler (TorchServe)."""
+        criteria = self._context.stopping_criteria
+        if not criteria or not isinstance(values, list):
+            return
+        for processor, is_last, value in zip(self._processors, criteria, values):
+            last = is_last(value)
+            if last is not None:
+                processor.add_response_property(STREAM_HEADER, "false" if last else "true")
 
     def _end_streams(self) -> None:
         for processor in self._processors:

@@ -114,10 +114,28 @@ class Settings:
     service_envelope: Annotated[
         str | None, Setting(values.choice("body", "json", "kserve", "kservev2"), "how requests are wrapped")
     ] = None
+    ts_open_inference_protocol: Annotated[
+        # TS_OPEN_INFERENCE_PROTOCOL has a word of its own, see `engine.settings.loading`.
+        bool,
+        Setting(values.boolean, "answer health and metadata as KServe v2", environment=False),
+    ] = False
+    open_inference_models: Annotated[
+        bool,
+        Setting(values.boolean, "with ts_open_inference_protocol, those of each model too, where TorchServe has 404"),
+    ] = False
     decode_input_request: Annotated[bool, Setting(values.boolean, "give handlers text bodies as text")] = True
     limit_max_image_pixels: Annotated[bool, Setting(values.boolean, "let handlers refuse huge images")] = True
     blacklist_env_vars: Annotated[
         re.Pattern[str] | None, Setting(values.pattern, "environment variables that workers do not see")
+    ] = None
+    install_py_dep_per_model: Annotated[
+        bool, Setting(values.boolean, "install the packages that archives ask for, with pip")
+    ] = False
+    fork_server: Annotated[
+        bool, Setting(values.boolean, "start workers by forking a process that has imported torch (Linux)")
+    ] = True
+    worker_python: Annotated[
+        str | None, Setting(values.program, "the Python that workers run on; Marina's own when not given")
     ] = None
     max_request_size: Annotated[int, Setting(values.integer(1), "the largest request", "bytes")] = 6_553_500
     max_response_size: Annotated[int, Setting(values.integer(1), "the largest answer", "bytes")] = 6_553_500
@@ -159,6 +177,19 @@ class Settings:
     metrics_mode: Annotated[
         str, Setting(values.choice("log", "prometheus", "legacy"), "where metrics go: to a log or to Prometheus")
     ] = "log"
+    metrics_config: Annotated[
+        Path | None,
+        Setting(values.file, "the YAML that declares the metrics; Marina's own when not given"),
+    ] = None
+    model_metrics_auto_detect: Annotated[
+        bool, Setting(values.boolean, "show metrics that handlers emit and metrics_config does not declare")
+    ] = False
+    disable_system_metrics: Annotated[
+        bool, Setting(values.boolean, "do not measure the machine's processor, memory and disk")
+    ] = False
+    metric_time_interval: Annotated[
+        int, Setting(values.integer(1, 86_400), "time between two looks at the machine", "seconds", environment=False)
+    ] = 60
     enable_metrics_api: Annotated[bool, Setting(values.boolean, "open the metrics address")] = True
     api_dialect: Annotated[
         str,
@@ -224,7 +255,6 @@ IGNORED_KEYS = frozenset(
         "cpu_launcher_args",
         "cpu_launcher_enable",
         "debug",
-        "disable_system_metrics",
         "enable_grpc_ssl",
         "grpc_inference_address",
         "grpc_inference_max_connection_age_grace_ms",
@@ -236,16 +266,12 @@ IGNORED_KEYS = frozenset(
         "grpc_management_port",
         "initial_distribution_port",
         "initial_worker_port",
-        "install_py_dep_per_model",
         "io_ratio",
         "ipex_enable",
         "ipex_gpu_enable",
         "keystore",
         "keystore_pass",
         "keystore_type",
-        "metric_time_interval",
-        "metrics_config",
-        "model_metrics_auto_detect",
         "model_server_home",
         "netty_client_threads",
         "number_of_netty_threads",
@@ -257,7 +283,6 @@ IGNORED_KEYS = frozenset(
         "ts_header_key_sequence_end",
         "ts_header_key_sequence_id",
         "ts_header_key_sequence_start",
-        "ts_open_inference_protocol",
         "tsConfigFile",
         "use_native_io",
         "version",
@@ -268,9 +293,7 @@ IGNORED_KEYS = frozenset(
 )
 
 # Settings that are read and checked, and have no effect yet: named in the log like the keys above when they are given.
-WITHOUT_EFFECT = frozenset(
-    {"enable_metrics_api", "metrics_address", "metrics_mode", "number_of_gpu", "unregister_model_timeout"}
-)
+WITHOUT_EFFECT = frozenset({"number_of_gpu", "unregister_model_timeout"})
 
 # Options of TorchServe that are accepted, and named in `ignored_keys`; the value says what follows.
 IGNORED_FLAGS = {

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.errors import SettingsError
-from engine.settings import commandline, properties
+from engine.settings import commandline, properties, values
 from engine.settings.commandline import CommandLine
 from engine.settings.declared import IGNORED_KEYS, WITHOUT_EFFECT, Setting, Settings
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
 _MAX_FILE_SIZE = 1024 * 1024
+# TorchServe: always read, and on for the word "oip" alone.
+OPEN_INFERENCE_VARIABLE = "TS_OPEN_INFERENCE_PROTOCOL"
 
 
 class _Given(NamedTuple):
@@ -118,14 +120,18 @@ def _substitute(entry: properties.Entry, environ: Mapping[str, str], source: str
 
 
 def _from_environment(in_file: Mapping[str, _Given], environ: Mapping[str, str]) -> dict[str, _Given]:
-    """Return what TS_* variables say, where the file allows them to."""
+    """Return what TS_* variables say, where the file allows them to; one needs no leave (TorchServe)."""
+    found = {}
+    if word := environ.get(OPEN_INFERENCE_VARIABLE):
+        found["ts_open_inference_protocol"] = _Given(str(word == "oip"), f"variable {OPEN_INFERENCE_VARIABLE}")
     if not _is_on(in_file, "enable_envvars_config"):
-        return {}
+        return found
     declared = Settings.declared().items()
     named = {key: _variable_of(key, setting) for key, setting in declared if setting.environment}
     if not _is_on(in_file, "use_env_allowed_urls"):
         del named["allowed_urls"]
-    return {key: _Given(environ[name], f"variable {name}") for key, name in named.items() if name in environ}
+    given = {key: _Given(environ[name], f"variable {name}") for key, name in named.items() if name in environ}
+    return found | given
 
 
 def _variable_of(key: str, setting: Setting) -> str:
@@ -144,12 +150,21 @@ def _value(key: str, given: _Given, working_folder: Path) -> Any:
         return default
     try:
         value = setting.parse(given.text)
-        return _existing_folder(working_folder / value) if isinstance(value, Path) else value
+        if not isinstance(value, Path):
+            return value
+        path = working_folder / value
+        return _existing_file(path) if setting.parse is values.file else _existing_folder(path)
     except ValueError as error:
         instead = text_of(default) or "nothing"
         raise SettingsError(
             f"{key} = {given.text!r} ({given.source}): {error}. Correct it, or leave it out for the default, {instead}."
         ) from error
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
 
 
 def _existing_folder(path: Path) -> Path:

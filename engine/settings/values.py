@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 JAVA_INT_MAX = 2**31 - 1
@@ -104,6 +104,18 @@ def folder(text: str) -> Path:
     if "\0" in text:
         raise ValueError("a path holds no NUL character")
     return Path(text)
+
+
+def program(text: str) -> str:
+    """Read the whole path of a program; whether it runs is seen when it is needed."""
+    if "\0" in text or not PurePath(text).is_absolute():
+        raise ValueError("write the whole path, from the root on")
+    return text
+
+
+def file(text: str) -> Path:
+    """Read the path of a file; whether it exists is checked where the working folder is known."""
+    return folder(text)
 
 
 def pattern(text: str) -> re.Pattern[str]:

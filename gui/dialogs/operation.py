@@ -160,7 +160,7 @@ class OperationDialog(QDialog):
         try:
             await work
         except (MarinaError, OSError) as error:
-            self.banner.show_error(str(error))
+            self.banner.show_error("\n".join(filter(None, (str(error), getattr(error, "cause", "")))))
         except Exception as error:
             log.exception("%s failed", self.windowTitle())
             self.banner.show_error(tr("Marina made a mistake: {error}").format(error=f"{error!r}"))

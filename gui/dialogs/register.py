@@ -125,7 +125,7 @@ class RegisterDialog(OperationDialog):
         await self._inspect(file_name)
 
     def _show_copy(self, step: Progress) -> None:
-        self.show_step(step, f"{tr(step.phase.capitalize())} {words.share(step.done, step.total)}")
+        self.show_step(step, f"{tr(step.phase.capitalize())} {words.progress(step)}")
 
     def _forget(self) -> None:
         if self.archive.text() != self._inspected:

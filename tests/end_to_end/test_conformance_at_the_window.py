@@ -1,4 +1,4 @@
-"""The recorded scenarios of the management API against the engine inside the window."""
+"""The recorded scenarios of the management API and the metrics against the engine inside the window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from engine.home import Home
 from tests.conformance.runner import Runner, Scenario, properties, running, scenarios
-from tests.conformance.test_conformance import MISSING
 from tests.support.person import Person
 
 AtTheWindow = Callable[..., set[asyncio.Task[Any]]]
@@ -25,6 +24,7 @@ SUBJECTS = (
     "unregister",
     "API description",
     "paths and names",
+    "metrics",
 )
 # They wait for seconds; `marina-server` alone has the time for them.
 WAITING = {
@@ -35,8 +35,7 @@ WAITING = {
 
 
 def selected(subject: str) -> list[Scenario]:
-    left_out = WAITING | MISSING.keys()
-    return [one for one in scenarios("default") if one["subject"] == subject and one["name"] not in left_out]
+    return [one for one in scenarios("default") if one["subject"] == subject and one["name"] not in WAITING]
 
 
 def run_all(runner: Runner, subject: str) -> dict[str, str]:
@@ -45,7 +44,7 @@ def run_all(runner: Runner, subject: str) -> dict[str, str]:
     return {name: problem for name, problem in problems.items() if problem}
 
 
-@pytest.mark.parametrize("subject", [subject for subject in SUBJECTS if selected(subject)])
+@pytest.mark.parametrize("subject", SUBJECTS)
 def test_the_engine_in_the_window_answers_as_recorded(at_the_window: AtTheWindow, tmp_path: Path, subject: str) -> None:
     async def act(person: Person, home: Home) -> None:
         remote = tmp_path / "remote"

@@ -16,9 +16,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 def test_one_variable_moves_everything(tmp_path: Path) -> None:
     home = Home.find({"MARINA_HOME": str(tmp_path)})
 
-    paths = (home.model_store, home.unpacked, home.logs, home.database, home.runtime)
+    paths = (home.model_store, home.unpacked, home.logs, home.database, home.runtime, home.environments)
     assert [path for path in paths if not path.is_relative_to(tmp_path)] == []
-    assert len(set(paths)) == 5
+    assert len(set(paths)) == 6
 
 
 def test_without_it_the_folders_carry_marinas_name() -> None:

@@ -49,9 +49,9 @@ def test_addresses_are_known_while_it_runs_and_stopping_twice_is_fine(tmp_path: 
         host = Host(make_settings(), make_home(tmp_path))
         assert host.addresses == {}
         await host.start()
-        assert sorted(host.addresses) == ["inference", "management"]
+        assert sorted(host.addresses) == ["inference", "management", "metrics"]
         assert all(address.startswith("http://127.0.0.1:") for address in host.addresses.values())
-        assert len(set(host.addresses.values())) == 2
+        assert len(set(host.addresses.values())) == 3
         await host.stop()
         await host.stop()
         assert host.addresses == {}

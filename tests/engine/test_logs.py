@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.logs import FILE_NAME, Logs
+from engine.logs import FILE_NAME, MOST_WAITING, LineQueue, Logs
+from engine.metrics.declarations import Declaration, Kind
+from engine.metrics.lines import Line, write
+
+LINE = Line(Declaration("QueueTime", Kind.GAUGE, "Milliseconds", ("Level", "Hostname")), ("Host", "vm"), 1, 17)
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +39,20 @@ def test_lines_go_to_the_file_and_the_console(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().err == text
 
 
+def test_metrics_have_files_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = Logs(tmp_path)
+    logs.open()
+    write([LINE, LINE], [LINE])
+    logging.getLogger("marina.test").info("for people")
+    logs.close()
+
+    server = (tmp_path / "ts_metrics.log").read_text().splitlines()
+    assert server == ["QueueTime.Milliseconds:1.0|#Level:Host|#hostname:vm,timestamp:17"] * 2
+    assert (tmp_path / "model_metrics.log").read_text().count("\n") == 1
+    assert (tmp_path / FILE_NAME).read_text() == capsys.readouterr().err
+    assert "QueueTime" not in (tmp_path / FILE_NAME).read_text()
+
+
 def test_a_program_without_a_console_logs_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     logs = Logs(tmp_path)
@@ -42,3 +61,16 @@ def test_a_program_without_a_console_logs_to_the_file(tmp_path: Path, monkeypatc
     logs.close()
 
     assert "nobody watches" in (tmp_path / FILE_NAME).read_text()
+
+
+def test_lines_that_nobody_writes_do_not_pile_up() -> None:
+    waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    lines = LineQueue(waiting)
+    for number in range(MOST_WAITING + 7):
+        lines.handle(logging.makeLogRecord({"msg": str(number)}))
+    assert waiting.qsize() == MOST_WAITING
+    for _ in range(2):
+        waiting.get()
+    lines.handle(logging.makeLogRecord({"msg": "the writer is back"}))
+    messages = [waiting.get().getMessage() for _ in range(waiting.qsize())]
+    assert messages[-2:] == ["7 lines are left out here: they came too fast to be written", "the writer is back"]

@@ -15,7 +15,7 @@ import psutil
 from tests.support.archives import archive
 from tests.support.servers import make_home
 
-ADDRESSES = "inference_address=http://127.0.0.1:0\nmanagement_address=http://127.0.0.1:0\n"
+ADDRESSES = "".join(f"{api}_address=http://127.0.0.1:0\n" for api in ("inference", "management", "metrics"))
 COMMAND = [sys.executable, "-m", "engine"]
 PROJECT = Path(__file__).parent.parent.parent
 

@@ -16,6 +16,7 @@ from engine.errors import BadRequestError, InvalidArchiveError
 from engine.registration import MAX_INT, Registration, default_workers, first_target, require_range, specify
 from engine.registry.records import Target, VersionSpec
 from engine.settings import ModelDefaults, Settings
+from engine.snapshots import Batching
 from engine.unpacked import Unpacked
 
 
@@ -186,3 +187,26 @@ def test_a_range_lets_through_what_lies_in_it_and_nothing_else(value: int, low: 
     else:
         with pytest.raises(BadRequestError):
             require_range("x", value, low, high)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, Batching()),
+        ({"sequence_max_idle_ms": 5, "max_num_sequence": 3}, Batching()),
+        ({"continuous_batching": True, "use_job_ticket": True}, Batching(continuous=True, job_tickets=True)),
+        ({"async_communication": True}, Batching(asynchronous=True)),
+        ({"async_communication": True, "continuous_batching": True}, Batching(continuous=True)),
+        (
+            {"sequence_batching": True, "sequence_max_idle_ms": 5, "sequence_timeout_ms": 7, "max_num_sequence": 3},
+            Batching(sequences=True, sequence_max_idle=5, sequence_timeout=7, max_sequences=3, max_sequence_jobs=1),
+        ),
+    ],
+)
+def test_the_model_config_decides_how_jobs_come_together(config: dict[str, Any], expected: Batching) -> None:
+    assert decide(config=config).batching == expected
+
+
+def test_sequences_without_an_idle_time_get_one_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    assert decide(config={"sequence_batching": True}).batching.sequence_max_idle == 60_000
+    assert "sequenceBatching without sequenceMaxIdleMSec" in caplog.text

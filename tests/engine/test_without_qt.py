@@ -7,12 +7,12 @@ import sys
 
 REFUSE = """
 import sys
-for name in ("PySide6", "shiboken6", "qasync", "gui", "torch"):
+for name in ("PySide6", "shiboken6", "qasync", "gui", "torch", "boto3", "botocore"):
     sys.modules[name] = None
 import engine.__main__
 """
 
 
-def test_the_server_imports_neither_qt_nor_torch() -> None:
+def test_the_server_imports_neither_qt_nor_torch_nor_boto() -> None:
     finished = subprocess.run([sys.executable, "-c", REFUSE], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr

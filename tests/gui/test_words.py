@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.snapshots import VersionState, WorkerState
+from engine.snapshots import Progress, VersionState, WorkerState
 from gui import words
 
 
@@ -26,6 +26,12 @@ def test_progress_names_the_total_when_it_is_known() -> None:
     assert words.share(318_000_000, 512_000_000) == "318 MB of 512 MB"
     assert words.share(0, 512_000_000) == "0 of 512 MB"
     assert words.share(318_000_000, 0) == "318 MB"
+
+
+def test_progress_is_told_in_words_where_nothing_counts() -> None:
+    assert words.progress(Progress("copying", 318_000_000, 0)) == "318 MB"
+    assert words.progress(Progress("environment", 0, 0, "Collecting numpy")) == "Collecting numpy"
+    assert words.progress(Progress("environment", 0, 0, "x" * 61)) == "x" * 59 + "…"
 
 
 def test_slow_rates_show_a_decimal() -> None:

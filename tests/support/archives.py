@@ -23,11 +23,15 @@ def archive(
     *,
     source: str = NOOP,
     files: Mapping[str, Path | bytes] | None = None,
+    config: str = "",
 ) -> Path:
-    """Return `folder`/NAME-VERSION.mar, whose handler is the Python `source`."""
+    """Return `folder`/NAME-VERSION.mar, whose handler is the Python `source`; `config` is its model-config.yaml."""
     contents: dict[str, Path | bytes] = {"service.py": source.encode(), **(files or {})}
+    config_file = "model-config.yaml" if config else ""
+    if config:
+        contents[config_file] = config.encode()
     path = folder / f"{name}-{version}.mar"
-    return pack(path, model_name=name, version=version, handler="service.py", files=contents)
+    return pack(path, model_name=name, version=version, handler="service.py", files=contents, config_file=config_file)
 
 
 def silero_archive(folder: Path, version: str = "1.0") -> Path:

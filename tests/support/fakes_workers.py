@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 ANY_SIZE = 1 << 40
 FIRST_PID = 4000
+# A metric as METRICS carries it.
+EMITTED = {
+    "name": "t",
+    "value": 1.5,
+    "unit": "ms",
+    "type": "gauge",
+    "dimensions": [["Level", "Model"]],
+    "request_ids": ["a"],
+}
 
 
 def frame(kind: Kind, meta: dict[str, Any], body: bytes = b"") -> bytes:
@@ -138,6 +147,15 @@ class FakeLauncher:
         self.loads_at_once = False
         self.launches = 0
 
+    async def prepare(self) -> None:
+        """There is nothing to do ahead."""
+
+    async def rest(self) -> None:
+        """There is nothing to let go of."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
     async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> FakeProcess:  # noqa: ARG002 - Launcher
         self.launches += 1
         await self.gate.wait()
@@ -192,6 +210,7 @@ class FakeChannel:
 
     def __init__(self) -> None:
         self.idle: Callable[[Any], None] = lambda _channel: None
+        self.requests = 0
         self.listener: BatchListener | None = None
         self.sent: list[list[str]] = []
         self.bodies: list[list[bytes]] = []
@@ -204,6 +223,7 @@ class FakeChannel:
         assert not self.busy, "a worker has one batch at a time"
         if any(UNSENDABLE in job["headers"] for job in jobs):
             raise ValueError("surrogates not allowed")
+        self.requests += len(jobs)
         self.sent.append([job["id"] for job in jobs])
         self.bodies.append(list(bodies))
         self.listener = listener
@@ -212,6 +232,11 @@ class FakeChannel:
         """End the batch with these answers."""
         results: list[Result] = [(len(answer), 0, "", {}) for answer in answers]
         self._ended().done(results, memoryview(b"".join(answers)))
+        self.idle(self)
+
+    def answers_with(self, *headers: dict[str, str]) -> None:
+        """End the batch with a part for each job, which says "part", under these headers."""
+        self._ended().done([(4, 0, "", one) for one in headers], memoryview(b"part" * len(headers)))
         self.idle(self)
 
     def answers_all(self) -> None:

@@ -1,4 +1,4 @@
-"""A whole Host on free ports, with an HTTP client for its two APIs."""
+"""A whole Host on free ports, with an HTTP client for its APIs."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def make_home(root: Path) -> Home:
 
 def make_settings(**changed: Any) -> Settings:
     """Return settings with free ports."""
-    return dataclasses.replace(Settings(inference_address=FREE, management_address=FREE), **changed)
+    return dataclasses.replace(
+        Settings(inference_address=FREE, management_address=FREE, metrics_address=FREE), **changed
+    )
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -13,7 +13,9 @@ from aiohttp.test_utils import TestServer
 
 @dataclass
 class Upstream:
-    """Serves `files` by path, redirects `moved` ones, and never finishes those in `endless`; `asked` is what came."""
+    """Serves `files` by path, redirects `moved` ones, and never finishes those in `endless`; `asked` is what came,
+    and `seen` the headers of the last request.
+    """
 
     port: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
@@ -21,6 +23,7 @@ class Upstream:
     endless: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    seen: Mapping[str, str] = field(default_factory=dict)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -30,6 +33,7 @@ class Upstream:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         self.asked.append(path)
+        self.seen = request.headers
         if path in self.moved:
             return web.Response(status=302, headers={"Location": self.moved[path]})
         if path in self.endless:

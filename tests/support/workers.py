@@ -118,6 +118,15 @@ class FakeLauncher:
     received: asyncio.Event = field(default_factory=asyncio.Event)
     on_launch: Callable[[], None] = lambda: None
 
+    async def prepare(self) -> None:
+        """There is nothing to do ahead."""
+
+    async def rest(self) -> None:
+        """There is nothing to let go of."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
     async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> FakeWorker:
         del spec, output
         if self.launch_error:

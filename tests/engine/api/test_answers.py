@@ -21,6 +21,7 @@ CASES: list[tuple[Exception, int, str]] = [
     (errors.ConflictError("x"), 409, "ConflictStatusException"),
     (errors.DefaultVersionError("x"), 403, "InvalidModelVersionException"),
     (errors.InvalidArchiveError("x"), 400, "InvalidModelException"),
+    (errors.RequirementsError("x"), 400, "ModelException"),
     (errors.UnavailableError("x"), 503, "ServiceUnavailableException"),
     (errors.TimedOutError("x"), 408, "RequestTimeoutException"),
     (errors.WorkerStartError("x"), 500, "InternalServerException"),
@@ -76,3 +77,9 @@ def test_request_ids_are_fresh_uuids() -> None:
     first, second = new_request_id(), new_request_id()
 
     assert uuid.UUID(first) != uuid.UUID(second)
+
+
+def test_why_a_request_cannot_be_served_is_told_in_a_header() -> None:
+    response = error_of(errors.UnavailableError("x", "The job queue is full."), "id-1")
+    assert response.headers["x-marina-reason"] == "The job queue is full."
+    assert "x-marina-reason" not in error_of(errors.UnavailableError("x"), "id-1").headers

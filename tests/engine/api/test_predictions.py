@@ -31,6 +31,20 @@ def test_an_answer_is_the_handlers_with_its_status_and_headers(serve: Serve) -> 
     serve(scenario, FakeLauncher(answer=(202, "Fine", headers, b"result")))
 
 
+def test_a_header_that_a_handler_spells_twice_goes_out_once_as_spelled_first(serve: Serve) -> None:
+    headers = {"x-own": "1", "X-Own": "2", "Content-Type": "a/b", "content-type": "c/d"}
+
+    async def scenario(server: Server) -> None:
+        await server.register("url=noop-1.0.mar&initial_workers=1&synchronous=true")
+        answer = await server.predict("noop")
+        sent = sorted(
+            (name, value) for name, value in answer.headers.items() if name.lower() in {"x-own", "content-type"}
+        )
+        assert sent == [("Content-Type", "a/b"), ("x-own", "1")]
+
+    serve(scenario, FakeLauncher(answer=(200, "", headers, b"result")))
+
+
 def test_a_handler_sees_the_clients_headers_and_what_follows_the_version(serve: Serve) -> None:
     launcher = FakeLauncher()
 

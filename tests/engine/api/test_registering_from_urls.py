@@ -106,7 +106,7 @@ def test_a_source_that_fails_is_named(serve_remote: ServeRemote, path: str) -> N
         ("http://h.invalid/x.mar", 400, "DownloadArchiveException", "Failed to download archive from: {url}"),
         ("http://", 404, "ModelNotFoundException", "Given URL {url} is not allowed: it names no host."),
         ("ftp://127.0.0.1/x.mar", 404, "ModelNotFoundException", "Model not found at: {url}"),
-        ("s3://bucket/noop-1.0.mar", 404, "ModelNotFoundException", "Model not found at: {url}"),
+        ("s3://b/noop-1.0.mar", 404, "ModelNotFoundException", "Given URL {url} does not match any allowed URL(s)"),
         ("http://h/../x.mar", 404, "ModelNotFoundException", "Relative path is not allowed in url: {url}"),
     ],
 )

@@ -130,7 +130,7 @@ def fuzzer(tmp_path: Path) -> Iterator[Fuzzer]:
 
 @pytest.mark.timeout(300)
 def test_every_answer_to_generated_requests_is_documented(fuzzer: Fuzzer) -> None:
-    for api in ("management", "inference"):
+    for api in ("management", "inference", "metrics"):
         schema = schemathesis.openapi.from_url(f"{fuzzer.addresses[api]}/api-description")
         for result in schema.get_all_operations():
             for url in GOOD:

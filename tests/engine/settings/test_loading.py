@@ -73,6 +73,13 @@ def test_variables_alone_change_nothing_without_a_file(folder: Path) -> None:
     assert read(folder, TS_JOB_QUEUE_SIZE="9", TS_ENABLE_ENVVARS_CONFIG="true").job_queue_size == 100
 
 
+@pytest.mark.parametrize(("word", "on"), [("oip", True), ("true", False), ("", True)])
+def test_the_open_inference_protocol_has_a_variable_that_needs_no_leave(folder: Path, word: str, *, on: bool) -> None:
+    settings = read(folder, "ts_open_inference_protocol=true", TS_OPEN_INFERENCE_PROTOCOL=word)
+
+    assert settings.ts_open_inference_protocol is on
+
+
 @pytest.mark.parametrize(("also", "urls"), [("true", ("https://b/.*",)), ("false", ("https://a/.*",))])
 def test_allowed_urls_come_from_a_variable_only_with_their_own_switch(
     folder: Path, also: str, urls: tuple[str, ...]
@@ -138,6 +145,8 @@ def test_an_unset_variable_in_a_value_is_refused(folder: Path) -> None:
         ("blacklist_env_vars=(", "it is no regular expression"),
         ("allowed_urls=https://.*,(", "it is no regular expression"),
         ("cors_allowed_origin=a\\r\\nSet-Cookie: b", "one line without control characters"),
+        ("worker_python=python3", "write the whole path"),
+        ("install_py_dep_per_model=1", "write true or false"),
         ("model_store=missing", "there is no folder"),
         ("load_models==a.mar", "names no archive"),
         ("load_models=a=", "names no archive"),
@@ -220,8 +229,16 @@ def test_keys_are_told_apart_into_known_ignored_and_unknown(folder: Path) -> Non
     assert settings.unknown_keys == ("job_que",)
 
 
+def test_the_metrics_file_is_found_beside_the_working_folder_and_must_be_there(folder: Path) -> None:
+    (folder / "mine.yaml").touch()
+    assert read(folder, "metrics_config=mine.yaml\n").metrics_config == folder / "mine.yaml"
+    with pytest.raises(SettingsError, match=r"metrics_config = 'none.yaml' .*: there is no file "):
+        read(folder, "metrics_config=none.yaml\n")
+
+
 def test_a_setting_without_effect_is_named_when_it_is_given(folder: Path) -> None:
-    assert read(folder, "number_of_gpu=1\nmetrics_mode=log\n").ignored_keys == ("metrics_mode", "number_of_gpu")
+    settings = read(folder, "number_of_gpu=1\nunregister_model_timeout=3\n")
+    assert settings.ignored_keys == ("number_of_gpu", "unregister_model_timeout")
     assert read(folder, "job_queue_size=7\n").ignored_keys == ()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 
-from engine.errors import ArchiveNotFoundError, ConflictError, InvalidArchiveError
+from engine.errors import ArchiveNotFoundError, ConflictError, InvalidArchiveError, RequirementsError
 from engine.registration import Registration
 from gui.dialogs.asking import ask
 from gui.dialogs.register import RegisterDialog
@@ -96,6 +96,17 @@ def test_a_broken_archive_is_refused_with_its_reason(run: Run, engine: FakeEngin
         await until(dialog.banner.isVisible)
         assert dialog.banner.text.text() == "digits.mar is no zip file."
         assert not dialog.accept_button.isEnabled()
+
+    drive(run, engine, DROPPED, look)
+
+
+def test_packages_that_cannot_be_installed_are_told_with_pips_own_words(run: Run, engine: FakeEngine) -> None:
+    engine.error = RequirementsError("Custom pip package installation failed for model digits", cause="ERROR: no numpy")
+
+    async def look(dialog: RegisterDialog) -> None:
+        await until(dialog.banner.isVisible)
+        text = "Custom pip package installation failed for model digits\nERROR: no numpy"
+        assert dialog.banner.text.text() == text
 
     drive(run, engine, DROPPED, look)
 
