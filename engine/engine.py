@@ -463,8 +463,6 @@ class Engine:
         self.metrics.retain(self._versions.keys())
         await self._remove_files(version.spec.url, version.spec.archive, version.scratch)
         self._leaving.discard(version)
-        if not self._versions and not self._leaving:
-            await self._launcher.rest()
 
     async def _remove_files(self, url: str, archive: str, scratch: Path) -> None:
         """Remove what was unpacked, and an archive that a URL brought (TorchServe), unless another version needs it."""

@@ -67,16 +67,10 @@ class ForkLauncher:
                 return await self._fork(spec, channel, output)
         return await self._spawn.launch(spec, channel, output)
 
-    async def rest(self) -> None:
-        """End the fork server, which holds some memory; the next `prepare` or `launch` starts another."""
-        async with self._starting:
-            server, self._server = self._server, None
-            if server is not None:
-                await server.close()
-
     async def close(self) -> None:
-        """End the fork server for good; call it when every worker has gone."""
-        await self.rest()
+        """End the fork server; call it when every worker has gone."""
+        if self._server is not None:
+            await self._server.close()
         self._threads.close()
 
     def _is_alike(self, spec: LaunchSpec) -> bool:

@@ -69,9 +69,6 @@ class Launcher(Protocol):
     async def prepare(self) -> None:
         """Do ahead what makes starting workers faster."""
 
-    async def rest(self) -> None:
-        """Let go of what `prepare` made, as long as nobody needs it."""
-
     async def close(self) -> None:
         """Let go of everything; call it when every worker has gone."""
 
@@ -101,9 +98,6 @@ class SpawnLauncher:
 
     async def prepare(self) -> None:
         """There is nothing to do ahead."""
-
-    async def rest(self) -> None:
-        """There is nothing to let go of."""
 
     async def close(self) -> None:
         """There is nothing to let go of."""

@@ -19,7 +19,7 @@ from engine.archives.packing import pack
 from engine.settings import Settings
 from engine.workers.launcher import Launcher
 from tests.support.archives import NOOP
-from tests.support.servers import Answer, Scenario, Server, make_home, make_settings, serving
+from tests.support.servers import Answer, Scenario, Server, make_home, make_settings, serving, worker_processes
 from tests.support.workers import FakeLauncher
 
 Document = Callable[..., None]
@@ -285,7 +285,7 @@ def test_unregistering_a_version_frees_its_resources(document: Document) -> None
         await server.register("url=noop.mar&initial_workers=1&synchronous=true")
         answer = await server.manage("DELETE", "/models/noop/1.0")
         assert is_as_shown(answer, 200, {"status": 'Model "noop" unregistered'})
-        assert psutil.Process().children() == []
+        assert worker_processes() == []
         assert (await server.manage("GET", "/models/noop")).status == 404
 
     document(example)

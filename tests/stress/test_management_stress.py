@@ -27,7 +27,7 @@ from engine.snapshots import Key
 from engine.store import SavedVersion, Store
 from tests.support.archives import archive
 from tests.support.loops import real_time
-from tests.support.servers import Answer, Server, make_home, make_settings, serving, unpacked
+from tests.support.servers import Answer, Server, make_home, make_settings, serving, unpacked, worker_processes
 
 SECONDS = float(os.environ.get("MARINA_STRESS_SECONDS", "8"))
 PATIENCE = 30.0  # seconds in which every request is answered
@@ -213,7 +213,7 @@ async def unregister_everything(stress: Stress) -> None:
 async def settle(engine: Engine) -> None:
     """Wait until the processes of versions that are gone are gone."""
     async with asyncio.timeout(PATIENCE):
-        while psutil.Process().children(recursive=True) or engine._leaving:  # noqa: ASYNC110 - the system has no event
+        while worker_processes() or engine._leaving:  # noqa: ASYNC110 - the system has no event
             await asyncio.sleep(0.02)
 
 

@@ -150,9 +150,6 @@ class FakeLauncher:
     async def prepare(self) -> None:
         """There is nothing to do ahead."""
 
-    async def rest(self) -> None:
-        """There is nothing to let go of."""
-
     async def close(self) -> None:
         """There is nothing to let go of."""
 

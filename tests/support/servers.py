@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from aiohttp import ClientSession
 
 from engine.engine import Engine
@@ -137,3 +138,10 @@ async def until_state(engine: Engine, name: str, state: WorkerState) -> None:
 def unpacked(server: Server) -> list[Path]:
     """Return the folders of unpacked models of this process."""
     return [entry for entry in server.engine._scratch.folder.iterdir() if entry.is_dir()]
+
+
+def worker_processes() -> list[psutil.Process]:
+    """Return the processes below this one, but for the fork server, which stays until the engine stops."""
+    children = psutil.Process().children()
+    servers = [child for child in children if "forkserver" in child.cmdline()]
+    return [process for process in psutil.Process().children(recursive=True) if process not in servers]

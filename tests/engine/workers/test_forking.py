@@ -96,18 +96,6 @@ async def test_an_orphan_that_dies_is_noticed(tmp_path: Path) -> None:
 
 
 @real_time
-async def test_a_server_at_rest_is_gone_until_it_is_needed(tmp_path: Path) -> None:
-    async with running_version(tmp_path, HANDLER, fork=True) as setting:
-        await setting.scale(1)
-        first = server_pid(setting)
-        await setting.scale(0)
-        await setting.launcher.rest()
-        assert not psutil.pid_exists(first)
-        await setting.scale(1)
-        assert parent_of(setting) == server_pid(setting) != first
-
-
-@real_time
 async def test_an_archive_with_a_module_that_is_imported_already_is_spawned(tmp_path: Path) -> None:
     (tmp_path / "ctypes.py").write_text("WHOSE = 'mine'")
     async with running_version(tmp_path, HANDLER, fork=True) as setting:
