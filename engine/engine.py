@@ -12,12 +12,10 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.archives.download import Downloader
 from engine.archives.sources import locate
 from engine.archives.summary import inspect
-from engine.archives.urls import is_remote
+from engine.arrivals import Arrivals
 from engine.at_start import models_at_start
-from engine.environments.environments import Environments
 from engine.errors import BadRequestError, ConflictError, MarinaError, UnavailableError, WorkerStartError
 from engine.measured import figures, measured
 from engine.metrics.collected import Metrics
@@ -33,13 +31,12 @@ from engine.registration import (
 from engine.registry.feed import Feed
 from engine.registry.records import Target, VersionSpec
 from engine.registry.registry import Registry
-from engine.scratch import Scratch
 from engine.serving.jobs import Input, Job, Reply
 from engine.snapshots import Changes, Key
 from engine.store import SavedVersion, Store
 from engine.tasks import TaskGroup
 from engine.threads import Threads
-from engine.unpacked import Unpacked, add_archive, require_handler, unpack_model
+from engine.unpacked import Unpacked, add_archive, require_handler
 from engine.version import Version, worker_plan
 from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher, can_fork
@@ -82,23 +79,19 @@ class Engine:
         self._versions: dict[Key, Version] = {}
         self._writing = asyncio.Lock()
         self._threads = Threads("marina-disk", 4)
-        self._downloader = Downloader(settings.allowed_urls, self.home.model_store, self._threads)
         self._tasks = TaskGroup()
         self._acts = TaskGroup(on_error=_told_to_the_caller)
         self._copying = TaskGroup(on_error=_told_to_the_caller)
         self._leaving: set[Version] = set()
         self._stopping = False
         self._worker_ids = itertools.count(FIRST_WORKER_ID)
-        self._scratch = Scratch(self.home.unpacked)
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()))
         self._store = Store(self.home.database) if settings.restore else None
         self._environment = worker_environment(
             os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
         )
         self._launcher = launcher or _launcher(settings, self._environment)
-        # Without a record, which one process at a time can open, environments end with the process as well.
-        lasting = self.home.environments if self._store else self._scratch.folder / "environments"
-        self._environments = Environments(lasting, settings, self._environment, self._threads)
+        self._arrivals = Arrivals(settings, self.home, self._environment, self._threads, self._is_needed)
 
     # Start and stop
 
@@ -112,12 +105,12 @@ class Engine:
         await self.metrics.start()
         await self._threads.run(self.home.create)
         saved = await self._store.open() if self._store else []
-        await self._threads.run(self._scratch.open)
+        await self._arrivals.open()
         for version in saved:
             await self._restore(version)
         for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
             await self._load_at_start(model)
-        await self._environments.sweep()
+        await self._arrivals.sweep()
         self._tasks.start(self._sample_memory(), "memory of workers")
 
     async def stop(self) -> None:
@@ -134,7 +127,7 @@ class Engine:
         await self._launcher.close()
         if self._store:
             await self._store.close()
-        await self._threads.run(self._scratch.close)
+        await self._arrivals.close()
         self._threads.close()
         await self.metrics.aclose()
 
@@ -332,7 +325,7 @@ class Engine:
         self._require_running()
         url = registration.url
         unpacked = await self._copying.start(
-            self._prepare(registration, lambda manifest: self._free_name(registration, manifest), progress),
+            self._arrivals.bring(registration, lambda manifest: self._free_name(registration, manifest), progress),
             f"unpack {url}",
         )
         act = self._add(registration, unpacked, loaded_at_startup=loaded_at_startup)
@@ -345,57 +338,19 @@ class Engine:
             target = first_target(registration, unpacked.config, self.settings.model_defaults(*spec.key), workers)
             # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
             if not (registration.synchronous and target.min_workers):
-                module_path = self._environments.of(unpacked.scratch).module_path
+                module_path = self._arrivals.environment_of(unpacked).module_path
                 await self._threads.run(require_handler, spec, unpacked.folder, module_path)
             coming = await self._admit(SavedVersion(spec, target, is_default=False), unpacked)
         except BaseException:
-            await self._remove_files(registration.url, unpacked.archive, unpacked.scratch)
+            await self._arrivals.discard(registration.url, unpacked.archive, unpacked.scratch)
             raise
         return await self._status_of(registration, spec, target, coming)
-
-    async def _prepare(
-        self,
-        registration: Registration,
-        name_of: Callable[[Manifest], str],
-        progress: Callable[[Progress], None] | None,
-    ) -> Unpacked:
-        """Unpack an archive, and have the packages that it asks for; on failure nothing is left."""
-        unpacked = await self._unpack(registration, progress)
-        try:
-            await self._environments.provide(name_of(unpacked.manifest), unpacked, progress)
-        except BaseException:
-            await self._remove_files(registration.url, unpacked.archive, unpacked.scratch)
-            raise
-        return unpacked
 
     def _free_name(self, registration: Registration, manifest: Manifest) -> str:
         """Return the model's name; a version that is there already is refused before anything is installed for it."""
         key = name_version(registration, manifest)
         self._registry.require_free(key)
         return key.name
-
-    async def _unpack(self, registration: Registration, progress: Callable[[Progress], None] | None) -> Unpacked:
-        """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
-        url = registration.url
-        if not is_remote(url):
-            return await self._unpack_stored(url, progress)
-        path = await self._downloader.fetch(url, progress, signed=registration.s3_sse_kms)
-        try:
-            return await self._unpack_stored(path.name, progress)
-        except BaseException:
-            await self._threads.run(path.unlink, missing_ok=True)
-            raise
-
-    async def _unpack_stored(self, name: str, progress: Callable[[Progress], None] | None) -> Unpacked:
-        path = await self._threads.run(locate, name, self.home.model_store)
-        scratch = self._scratch.new_folder()
-        try:
-            return await self._threads.run_cancellable(
-                lambda report, cancel: unpack_model(path, scratch, report, cancel), progress
-            )
-        except BaseException:
-            await self._threads.run(self._scratch.remove, scratch)
-            raise
 
     async def _status_of(
         self, registration: Registration, spec: VersionSpec, target: Target, coming: list[Worker]
@@ -427,7 +382,7 @@ class Engine:
 
     def _serve(self, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
         self._tasks.start(self._launcher.prepare(), "prepare to start workers")
-        environment = self._environments.of(unpacked.scratch)
+        environment = self._arrivals.environment_of(unpacked)
         launch = LaunchSpec(environment.python, unpacked.folder, environment.variables(self._environment))
         plan = worker_plan(spec, unpacked.folder, launch, self.settings)
         plan = measured(plan, spec.name, self.metrics)
@@ -461,15 +416,11 @@ class Engine:
     async def _close(self, version: Version, drain_timeout: float | None) -> None:
         await version.pool.close(drain_timeout)
         self.metrics.retain(self._versions.keys())
-        await self._remove_files(version.spec.url, version.spec.archive, version.scratch)
+        await self._arrivals.discard(version.spec.url, version.spec.archive, version.scratch)
         self._leaving.discard(version)
 
-    async def _remove_files(self, url: str, archive: str, scratch: Path) -> None:
-        """Remove what was unpacked, and an archive that a URL brought (TorchServe), unless another version needs it."""
-        await self._threads.run(self._scratch.remove, scratch)
-        await self._environments.release(scratch)
-        if is_remote(url) and not any(version.spec.archive == archive for version in self._versions.values()):
-            await self._threads.run((self.home.model_store / archive).unlink, missing_ok=True)
+    def _is_needed(self, archive: str) -> bool:
+        return any(version.spec.archive == archive for version in self._versions.values())
 
     def _touch_all(self, name: str) -> None:
         for spec in self._registry.versions(name):
@@ -485,7 +436,7 @@ class Engine:
     async def _restore(self, saved: SavedVersion) -> None:
         spec = saved.spec
         try:
-            unpacked = await self._prepare(Registration(spec.archive), lambda _: spec.name, None)
+            unpacked = await self._arrivals.bring(Registration(spec.archive), lambda _: spec.name, None)
         except (MarinaError, OSError) as error:
             log.error("%s %s was not brought back: %s", spec.name, spec.version, error)
             return

@@ -251,7 +251,7 @@ def test_cancelling_while_an_archive_is_unpacked_leaves_nothing(home: Home) -> N
         registering.cancel()
         assert isinstance((await asyncio.gather(registering, return_exceptions=True))[0], asyncio.CancelledError)
         assert engine.list_models() == []
-        assert [entry for entry in engine._scratch.folder.iterdir() if entry.is_dir()] == []
+        assert [entry for entry in engine._arrivals.scratch.folder.iterdir() if entry.is_dir()] == []
         assert {step.phase for step in seen} == {"unpacking"}
 
     run(home, scenario)
@@ -269,7 +269,7 @@ def test_a_stop_ends_an_unpacking(home: Home) -> None:
         await engine.stop()
         (outcome,) = await registering
         assert isinstance(outcome, asyncio.CancelledError | UnavailableError)
-        assert not engine._scratch.folder.exists()
+        assert not engine._arrivals.scratch.folder.exists()
 
     run(home, scenario)
 

@@ -137,7 +137,7 @@ async def until_state(engine: Engine, name: str, state: WorkerState) -> None:
 
 def unpacked(server: Server) -> list[Path]:
     """Return the folders of unpacked models of this process."""
-    return [entry for entry in server.engine._scratch.folder.iterdir() if entry.is_dir()]
+    return [entry for entry in server.engine._arrivals.scratch.folder.iterdir() if entry.is_dir()]
 
 
 def worker_processes() -> list[psutil.Process]:

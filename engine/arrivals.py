@@ -1,0 +1,116 @@
+"""Archives on their way: from what a registration names to a folder that workers can start from, and away again.
+
+On the loop; downloads, disk and unpacking are elsewhere. It knows no versions: whoever asks says which name the model
+will have, and which archives of the store are still needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.archives.download import Downloader
+from engine.archives.sources import locate
+from engine.archives.urls import is_remote
+from engine.environments.environments import Environments
+from engine.scratch import Scratch
+from engine.unpacked import unpack_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from engine.archives.manifest import Manifest
+    from engine.environments.environments import Environment
+    from engine.home import Home
+    from engine.registration import Registration
+    from engine.settings import Settings
+    from engine.snapshots import Progress
+    from engine.threads import Threads
+    from engine.unpacked import Unpacked
+
+
+class Arrivals:
+    """Brings archives in, and removes what they left. Call `open` first, `close` when no version is left."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        home: Home,
+        variables: Mapping[str, str],
+        threads: Threads,
+        is_needed: Callable[[str], bool],
+    ) -> None:
+        """`variables` are those of workers; `is_needed` tells whether a version uses an archive of the store."""
+        self.scratch = Scratch(home.unpacked)
+        self._model_store = home.model_store
+        self._threads = threads
+        self._is_needed = is_needed
+        self._downloader = Downloader(settings.allowed_urls, home.model_store, threads)
+        # Without a record, which one process at a time can open, environments end with the process as well.
+        lasting = home.environments if settings.restore else self.scratch.folder / "environments"
+        self._environments = Environments(lasting, settings, variables, threads)
+
+    async def open(self) -> None:
+        """Take a folder for unpacked models; raises OSError."""
+        await self._threads.run(self.scratch.open)
+
+    async def sweep(self) -> None:
+        """Remove environments that nobody asked for since `open`: the rest of a process that was killed."""
+        await self._environments.sweep()
+
+    async def close(self) -> None:
+        """Remove the folder of unpacked models."""
+        await self._threads.run(self.scratch.close)
+
+    async def bring(
+        self,
+        registration: Registration,
+        name_of: Callable[[Manifest], str],
+        progress: Callable[[Progress], None] | None,
+    ) -> Unpacked:
+        """Find and unpack an archive, and have the packages that it asks for; on failure nothing is left.
+
+        `name_of` gives the model's name and may refuse it. Raises what it raises, ArchiveNotFoundError, DownloadError,
+        InvalidArchiveError, RequirementsError, SettingsError and OSError.
+        """
+        unpacked = await self._unpack(registration, progress)
+        try:
+            await self._environments.provide(name_of(unpacked.manifest), unpacked, progress)
+        except BaseException:
+            await self.discard(registration.url, unpacked.archive, unpacked.scratch)
+            raise
+        return unpacked
+
+    def environment_of(self, unpacked: Unpacked) -> Environment:
+        """Return what the workers of an unpacked archive run in."""
+        return self._environments.of(unpacked.scratch)
+
+    async def discard(self, url: str, archive: str, scratch: Path) -> None:
+        """Remove what was unpacked, and an archive that a URL brought (TorchServe), unless a version needs it."""
+        await self._threads.run(self.scratch.remove, scratch)
+        await self._environments.release(scratch)
+        if is_remote(url) and not self._is_needed(archive):
+            await self._threads.run((self._model_store / archive).unlink, missing_ok=True)
+
+    async def _unpack(self, registration: Registration, progress: Callable[[Progress], None] | None) -> Unpacked:
+        """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
+        url = registration.url
+        if not is_remote(url):
+            return await self._unpack_stored(url, progress)
+        path = await self._downloader.fetch(url, progress, signed=registration.s3_sse_kms)
+        try:
+            return await self._unpack_stored(path.name, progress)
+        except BaseException:
+            await self._threads.run(path.unlink, missing_ok=True)
+            raise
+
+    async def _unpack_stored(self, name: str, progress: Callable[[Progress], None] | None) -> Unpacked:
+        path = await self._threads.run(locate, name, self._model_store)
+        scratch = self.scratch.new_folder()
+        try:
+            return await self._threads.run_cancellable(
+                lambda report, cancel: unpack_model(path, scratch, report, cancel), progress
+            )
+        except BaseException:
+            await self._threads.run(self.scratch.remove, scratch)
+            raise
