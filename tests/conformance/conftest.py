@@ -16,8 +16,8 @@ import pytest
 from tests.conformance.runner import Runner, properties, running
 
 PROJECT = Path(__file__).parent.parent.parent
-ADDRESSES = {f"{api}_address": "http://127.0.0.1:0" for api in ("inference", "management", "metrics")}
-
+APIS = {"inference", "management", "metrics"}
+ADDRESSES = {f"{api}_address": "http://127.0.0.1:0" for api in APIS}
 
 PATIENCE = 20.0
 
@@ -70,7 +70,7 @@ def _addresses(log: Path) -> dict[str, str]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = {name.lower(): url for name, url in re.findall(r"(\w+) API: (\S+)\n", log.read_text())}
-        if "management" in found:
+        if found.keys() >= APIS:
             return found
         time.sleep(0.02)
     raise AssertionError(log.read_text())
