@@ -84,7 +84,7 @@ class Downloader:
             ArchiveNotFoundError: the URL is not allowed.
             BadRequestError: it is to be signed, but names no object or is a file.
             ConflictError: the store has a file of that name (TorchServe).
-            DownloadError: it could not be read; the log says why.
+            DownloadError: it could not be read; the log says why, and for a signed request the error as well.
             InvalidArchiveError: what came is no archive.
 
         """
@@ -108,7 +108,9 @@ class Downloader:
             if isinstance(error, OSError | ClientError):
                 # Without the query, which may hold a signature.
                 log.warning("%s could not be fetched: %r", url.partition("?")[0], error)
-                raise DownloadError(f"Failed to download archive from: {url}") from error
+                # TorchServe: no reason. A signed request has so many ways to fail that it says which one it was.
+                reason = f". {error}" if signed and str(error) else ""
+                raise DownloadError(f"Failed to download archive from: {url}{reason}") from error
             raise
 
     async def _request(self, source: Source, incoming: Incoming, progress: ProgressCallback | None) -> None:
