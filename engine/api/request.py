@@ -29,5 +29,7 @@ class Request(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.update(self.cors)
+        # Which libraries at which versions answer is nobody's business.
+        response.headers.pop("Server", None)
         # aiohttp has said "close" by now where it will; TorchServe says the other thing too.
         response.headers.setdefault("Connection", "keep-alive")

@@ -22,8 +22,8 @@ def _allow(_: Exchange, mismatch: Mismatch) -> bool:
     return mismatch.aspect == "header allow" and mismatch.theirs is None
 
 
-def _date_or_server(_: Exchange, mismatch: Mismatch) -> bool:
-    return mismatch.aspect in {"header date", "header server"} and mismatch.theirs is None
+def _date(_: Exchange, mismatch: Mismatch) -> bool:
+    return mismatch.aspect == "header date" and mismatch.theirs is None
 
 
 def _nosniff(_: Exchange, mismatch: Mismatch) -> bool:
@@ -151,10 +151,10 @@ EVERYWHERE: tuple[Difference, ...] = (
         general=True,
     ),
     Difference(
-        "Date and Server",
+        "Date",
         "HTTP asks servers that have a clock for a date",
-        "`Date`, `Server`",
-        _date_or_server,
+        "`Date`",
+        _date,
         general=True,
     ),
     Difference("Allow with 405", "HTTP asks for it", "`Allow` with 405", _allow),

@@ -38,6 +38,13 @@ def test_no_answer_carries_headers_for_other_origins_unless_asked(serve: Serve) 
     serve(scenario)
 
 
+def test_no_answer_tells_what_it_was_made_with(serve: Serve) -> None:
+    async def scenario(server: Server) -> None:
+        assert "Server" not in (await server.manage("GET", "/models")).headers
+
+    serve(scenario)
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "said"),
     [
