@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.http import SERVER_SOFTWARE
 
 from engine.settings import Settings
 
@@ -29,7 +30,8 @@ class Request(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.update(self.cors)
-        # Which libraries at which versions answer is nobody's business.
-        response.headers.pop("Server", None)
+        # Which libraries at which versions answer is nobody's business; what a handler says of itself stays.
+        if response.headers.get("Server") == SERVER_SOFTWARE:
+            del response.headers["Server"]
         # aiohttp has said "close" by now where it will; TorchServe says the other thing too.
         response.headers.setdefault("Connection", "keep-alive")
