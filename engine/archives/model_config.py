@@ -40,7 +40,7 @@ class ModelConfig:
     """What the file says; None where it says nothing and another source decides. Timeouts named `_ms` are ms, else s.
 
     `error` is why the file cannot be read: TorchServe then goes on without it and the worker fails to load. `warnings`
-    name the keys that were passed over. `worker_python` is a key of Marina's own.
+    name the keys that were passed over. `worker_python` and `idle_unload` are keys of Marina's own.
     """
 
     min_workers: int | None = None
@@ -67,6 +67,7 @@ class ModelConfig:
     async_communication: bool = False
     use_venv: bool = False
     worker_python: str | None = None
+    idle_unload: int | None = None
     raw: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: str = ""
@@ -201,6 +202,7 @@ def _config(raw: dict[str, Any]) -> ModelConfig:
         async_communication=reader.get("asyncCommunication", bool, default=False),
         use_venv=reader.get("useVenv", bool, default=False),
         worker_python=reader.find("workerPython", str) or None,
+        idle_unload=reader.number("idleUnloadSeconds", 0),
         raw=raw,
         warnings=tuple(reader.warnings),
     )

@@ -9,12 +9,12 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
 from engine.archives import names
+from engine.archives.private import PrivateFolder
 from engine.archives.progress import Meter, ProgressCallback, copy, sha256
 from engine.errors import ArchiveNotFoundError, InvalidArchiveError
 
@@ -68,30 +68,33 @@ def copy_into_store(
     if path.resolve().parent == model_store.resolve():
         return path.name
     with _private_copy(path, model_store, progress, cancel) as (copied, digest):
-        return _place(copied, digest, path.name, cancel)
+        return _place(copied, digest, model_store, path.name, cancel)
 
 
 @contextlib.contextmanager
 def _private_copy(
     path: Path, model_store: Path, progress: ProgressCallback | None, cancel: Event | None
 ) -> Iterator[tuple[Path, str]]:
-    """Give a copy that is safe on the disk under a private name, with its sha256; whatever is left of it goes."""
-    handle, name = tempfile.mkstemp(prefix=".incoming-", dir=model_store)
+    """Give a copy that is safe on the disk in a private folder, with its sha256; whatever is left of it goes."""
+    folder = PrivateFolder(model_store)
+    copied = folder.path / "copy"
     try:
-        with open(handle, "wb") as target, path.open("rb") as source:  # noqa: PTH123 - a descriptor has no path
+        folder.open()
+        copied.touch(mode=0o600, exist_ok=False)
+        with copied.open("wb") as target, path.open("rb") as source:
             meter = Meter("copying", os.fstat(source.fileno()).st_size, progress, cancel)
             digest = copy(source, target, meter)
             target.flush()
             os.fsync(target.fileno())
             meter.report()
-        yield Path(name), digest
+        yield copied, digest
     finally:
-        Path(name).unlink(missing_ok=True)
+        folder.close()
 
 
-def _place(copied: Path, digest: str, wished: str, cancel: Event | None) -> str:
+def _place(copied: Path, digest: str, model_store: Path, wished: str, cancel: Event | None) -> str:
     """Return the first name that is free, which the copy then has, or that holds the same content already."""
-    return next(name for name in _candidates(wished) if _take(copied, digest, copied.with_name(name), cancel))
+    return next(name for name in _candidates(wished) if _take(copied, digest, model_store / name, cancel))
 
 
 def _take(copied: Path, digest: str, target: Path, cancel: Event | None) -> bool:

@@ -60,6 +60,10 @@ from engine.archives.model_config import ModelConfig, Torchrun, parse
         ("useVenv: true", "use_venv", True),
         ("workerPython: /opt/python", "worker_python", "/opt/python"),
         ("workerPython: ''", "worker_python", None),
+        ("{}", "idle_unload", None),
+        ("idleUnloadSeconds: 0", "idle_unload", 0),
+        ("idleUnloadSeconds: 600", "idle_unload", 600),
+        ("idleUnloadSeconds: -1", "idle_unload", None),
         ("workerPython: 3", "worker_python", None),
     ],
 )

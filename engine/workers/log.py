@@ -1,0 +1,66 @@
+"""What the workers of one version print and how they end: the newest lines in memory, each also sent to the log files.
+
+On the loop. Logging passes lines on to the thread that writes files (`engine.logs`), so that nothing here waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from engine.snapshots import LogLine, LogLines, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# `engine.logs` gives the lines of both a file of their own.
+PRINTED_LOG = "marina.handlers"
+EVENTS_LOG = "marina.workers"
+# What a version's newest lines may hold together, in lines and in characters.
+MOST_LINES = 2000
+MOST_SIZE = 1024 * 1024
+
+printed = logging.getLogger(PRINTED_LOG)
+events = logging.getLogger(EVENTS_LOG)
+
+
+class WorkerLog:
+    """The lines of one version, oldest first, those of workers that are gone included; numbered from 0."""
+
+    def __init__(self, version: str, clock: Callable[[], float] = time.time) -> None:
+        """`version` is how lines in files call it; `clock` gives seconds since the epoch."""
+        self._version = version
+        self._clock = clock
+        self._lines: deque[LogLine] = deque()
+        self._size = 0
+        self._next = 0
+
+    def add(self, worker: str, stream: Stream, text: str) -> None:
+        """Take one line of a worker that is safe to show."""
+        self._keep(LogLine(self._clock(), worker, stream, text))
+        if stream is Stream.MARINA:
+            events.warning("%s worker %s: %s", self._version, worker, text)
+        else:
+            # TorchServe: what a handler prints is INFO, what it prints to standard error is WARN.
+            level = logging.INFO if stream is Stream.STDOUT else logging.WARNING
+            printed.log(level, "%s worker %s %s: %s", self._version, worker, stream, text)
+
+    def since(self, number: int) -> LogLines:
+        """Return the lines from `number` on, of which the oldest may be forgotten, and the number to ask for next.
+
+        Whoever is ahead has read the log of an earlier version of that name, and gets everything.
+        """
+        new = self._next - number if 0 <= number <= self._next else self._next
+        skipped = max(len(self._lines) - new, 0)
+        return LogLines(self._next, tuple(islice(self._lines, skipped, None)) if new else ())
+
+    def _keep(self, line: LogLine) -> None:
+        lines = self._lines
+        lines.append(line)
+        self._next += 1
+        self._size += len(line.text)
+        while len(lines) > MOST_LINES or self._size > MOST_SIZE:
+            self._size -= len(lines.popleft().text)

@@ -1,0 +1,182 @@
+"""SIGKILL to `marina-server`: its processes leave with it, and the next start clears away what it had begun."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.home import Home
+from tests.support.archives import archive
+from tests.support.servers import make_home
+
+PROJECT = Path(__file__).parent.parent.parent
+PATIENCE = 30.0
+# How long processes may outlive the engine, in seconds.
+LEAVE_SECONDS = 2.0
+CONFIGURATION = """
+inference_address=http://127.0.0.1:0
+management_address=http://127.0.0.1:0
+metrics_address=http://127.0.0.1:0
+allowed_urls=http://127.0.0.1:.*
+"""
+# Asked to, a worker waits where it notices nothing, and has a process of its own that does not either: an expression
+# like this one is matched for longer than anybody lives, in native code that lets no other thread run.
+STUCK = """
+import pathlib, re, subprocess
+
+def handle(data, context):
+    if data is None:
+        return None
+    if data[0]["body"] == b"get stuck":
+        subprocess.Popen(["sleep", "300"])
+        pathlib.Path(data[0]["body"].decode()).touch()
+        re.match("(a+)+$", "a" * 60 + "b")
+    return ["OK"] * len(data)
+"""
+
+
+class Process:
+    """A `marina-server` and the addresses it named."""
+
+    def __init__(self, root: Path) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TS_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "engine"],
+            cwd=root, env={**environment, "MARINA_HOME": str(root / "home"), "PYTHONPATH": str(PROJECT)},
+            text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.inference, self.management = self._address("Inference"), self._address("Management")
+
+    def _address(self, api: str) -> str:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if f"{api} API: " in line:
+                return line.rpartition(" ")[2].strip()
+        raise AssertionError(f"the server ended without naming its {api} API")
+
+    def below(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def server(root: Path) -> Iterator[Process]:
+    started = Process(root)
+    try:
+        yield started
+    finally:
+        started.process.kill()
+        started.process.communicate()
+
+
+@contextlib.contextmanager
+def endless_archive() -> Iterator[str]:
+    """Give the URL of an archive whose beginning comes, and whose end does not."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"PK" * 50_000)
+                while connection.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/endless.mar"
+        thread.join(PATIENCE)
+
+
+def ask(method: str, url: str, body: bytes | None = None) -> str:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/octet-stream"}, method=method)
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return str(answer.read().decode())
+
+
+def ask_in_vain(method: str, url: str, body: bytes | None = None) -> threading.Thread:
+    """Ask what is never answered, since the server is killed meanwhile."""
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            ask(method, url, body)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Leave out those that are over but still listed: who is their parent now may be slow to look."""
+    left = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                left.append(process)
+    return left
+
+
+def incoming(home: Home) -> list[Path]:
+    return [file for file in home.model_store.glob(".incoming-*/*.mar") if file.stat().st_size]
+
+
+def unpacked(home: Home) -> list[Path]:
+    return [folder for folder in home.unpacked.iterdir() if folder.is_dir()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_nothing_outlives_an_engine_that_is_killed_but_what_the_next_start_removes(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    archive(home.model_store, "stuck", source=STUCK)
+    (tmp_path / "config.properties").write_text(CONFIGURATION)
+    with endless_archive() as url:
+        with server(tmp_path) as first:
+            ask("POST", f"{first.management}/models?url=stuck-1.0.mar&initial_workers=2&synchronous=true")
+            waiting = [
+                ask_in_vain("POST", f"{first.inference}/predictions/stuck", b"get stuck"),
+                ask_in_vain("POST", f"{first.management}/models?url={url}"),
+            ]
+            wait_for(lambda: bool(list(home.unpacked.rglob("get stuck"))) and bool(incoming(home)))
+            below = first.below()
+            assert any("forkserver" in process.cmdline() for process in below)
+            assert any("sleep" in process.cmdline() for process in below)
+            first.end(signal.SIGKILL)
+            wait_for(lambda: not alive(below), LEAVE_SECONDS)
+        for thread in waiting:
+            thread.join(PATIENCE)
+    assert len(unpacked(home)) == 1
+    left = [*unpacked(home), *home.model_store.glob(".incoming-*")]
+    assert len(left) == 2
+
+    with server(tmp_path) as second:
+        assert [path for path in left if path.exists()] == []
+        assert len(unpacked(home)) == 1
+        assert [path.name for path in home.model_store.iterdir()] == ["stuck-1.0.mar"]
+        assert ask("POST", f"{second.inference}/predictions/stuck", b"go on") == "OK"
+        below = second.below()
+        second.end(signal.SIGTERM)
+        assert second.process.returncode == 0
+        assert alive(below) == []
+    assert unpacked(home) == []
