@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit test-models stress clean
+.PHONY: run serve test setup lint types contracts unit test-models stress chaos clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -41,6 +41,9 @@ test-models: setup ## large real models, packed by TorchServe's archiver; instal
 
 stress: setup ## a minute of many clients at once, against real worker processes
 	@MARINA_STRESS_SECONDS=60 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s tests/stress
+
+chaos: setup ## 30,000 requests while workers and the fork server are killed and versions are swapped
+	@MARINA_CHAOS_REQUESTS=30000 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s tests/chaos
 
 differential: setup ## 500 generated requests to a real TorchServe (needs Java 17; set up in .venv-torchserve) and to Marina
 	@$(BIN)/pytest -s -m differential tests/differential

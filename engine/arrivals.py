@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.archives.download import Downloader
+from engine.archives.private import remove_abandoned
 from engine.archives.sources import locate
 from engine.archives.urls import is_remote
 from engine.environments.environments import Environments
@@ -51,8 +52,9 @@ class Arrivals:
         self._environments = Environments(lasting, settings, variables, threads)
 
     async def open(self) -> None:
-        """Take a folder for unpacked models; raises OSError."""
+        """Take a folder for unpacked models, and remove what processes that were killed left; raises OSError."""
         await self._threads.run(self.scratch.open)
+        await self._threads.run(remove_abandoned, self._model_store)
 
     async def sweep(self) -> None:
         """Remove environments that nobody asked for since `open`: the rest of a process that was killed."""

@@ -16,7 +16,17 @@ from engine.archives.sources import locate
 from engine.archives.summary import inspect
 from engine.arrivals import Arrivals
 from engine.at_start import models_at_start
-from engine.errors import BadRequestError, ConflictError, MarinaError, UnavailableError, WorkerStartError
+from engine.devices.devices import Devices
+from engine.devices.nvidia import NvidiaInventory
+from engine.elastic import rules_of
+from engine.errors import (
+    BadRequestError,
+    ConflictError,
+    MarinaError,
+    TimedOutError,
+    UnavailableError,
+    WorkerStartError,
+)
 from engine.measured import figures, measured
 from engine.metrics.collected import Metrics
 from engine.registration import (
@@ -31,6 +41,8 @@ from engine.registration import (
 from engine.registry.feed import Feed
 from engine.registry.records import Target, VersionSpec
 from engine.registry.registry import Registry
+from engine.sampling import sample_memory
+from engine.seating import Seating
 from engine.serving.jobs import Input, Job, Reply
 from engine.snapshots import Changes, Key
 from engine.store import SavedVersion, Store
@@ -41,7 +53,6 @@ from engine.version import Version, worker_plan
 from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher, can_fork
 from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
-from engine.workers.memory import resident_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -49,9 +60,10 @@ if TYPE_CHECKING:
 
     from engine.archives.manifest import Manifest
     from engine.at_start import AtStart
+    from engine.devices.inventory import Gpu, Inventory
     from engine.home import Home
     from engine.settings import Settings, SnapshotModel
-    from engine.snapshots import ArchiveSummary, Progress, VersionSnapshot
+    from engine.snapshots import ArchiveSummary, LogLines, Progress, VersionSnapshot
     from engine.workers.launcher import Launcher
     from engine.workers.worker import Worker
 
@@ -62,7 +74,6 @@ log = logging.getLogger(__name__)
 # TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
 PROCESSING = "Processing worker updates..."
 FIRST_WORKER_ID = 9000
-SAMPLE_SECONDS = 2.0
 # How long requests in flight may take when Marina stops, in seconds.
 STOP_GRACE = 5.0
 
@@ -70,8 +81,13 @@ STOP_GRACE = 5.0
 class Engine:
     """Models, versions and workers of one home."""
 
-    def __init__(self, settings: Settings, home: Home, launcher: Launcher | None = None) -> None:
-        """Nothing happens before `start`. `launcher` replaces the way worker processes are started."""
+    def __init__(
+        self, settings: Settings, home: Home, launcher: Launcher | None = None, inventory: Inventory | None = None
+    ) -> None:
+        """Nothing happens before `start`.
+
+        `launcher` replaces the way worker processes are started, `inventory` where the GPUs are known from.
+        """
         self.settings = settings
         self.home = home.with_model_store(settings.model_store)
         self._registry = Registry()
@@ -85,12 +101,15 @@ class Engine:
         self._leaving: set[Version] = set()
         self._stopping = False
         self._worker_ids = itertools.count(FIRST_WORKER_ID)
-        self.metrics = Metrics(settings, lambda: figures(self._versions.values()))
         self._store = Store(self.home.database) if settings.restore else None
         self._environment = worker_environment(
             os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
         )
         self._launcher = launcher or _launcher(settings, self._environment)
+        inventory = inventory or NvidiaInventory(self._environment.get("CUDA_VISIBLE_DEVICES"))
+        self._devices = Devices(inventory, settings.number_of_gpu)
+        self._seating = Seating(self._devices, self._versions.values)
+        self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
         self._arrivals = Arrivals(settings, self.home, self._environment, self._threads, self._is_needed)
 
     # Start and stop
@@ -102,6 +121,7 @@ class Engine:
         record is in use or unreadable, SettingsError for a snapshot whose archives are gone or an unusable
         metrics_config, OSError when the home cannot be made.
         """
+        await self._threads.run(self._devices.look)
         await self.metrics.start()
         await self._threads.run(self.home.create)
         saved = await self._store.open() if self._store else []
@@ -111,7 +131,8 @@ class Engine:
         for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
             await self._load_at_start(model)
         await self._arrivals.sweep()
-        self._tasks.start(self._sample_memory(), "memory of workers")
+        sampling = sample_memory(self._versions, self._devices, self._threads, self._feed.touch)
+        self._tasks.start(sampling, "memory of workers")
 
     async def stop(self) -> None:
         """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""
@@ -122,7 +143,7 @@ class Engine:
         await self._copying.aclose()
         async with self._writing:
             versions = {*self._versions.values(), *self._leaving}
-        await asyncio.gather(*(version.pool.close(STOP_GRACE) for version in versions))
+        await asyncio.gather(*(version.close(STOP_GRACE) for version in versions))
         await self._acts.join()
         await self._launcher.close()
         if self._store:
@@ -184,7 +205,8 @@ class Engine:
         """Remove a version, the default one when none is named, and stop its workers.
 
         Its archive stays in the store, unless a URL brought it there (TorchServe). `timeout` as for `scale`. Returns
-        once its workers are gone. Raises NotFoundError, DefaultVersionError or StoreError.
+        once its workers are gone. Raises NotFoundError, DefaultVersionError, StoreError, or TimedOutError when one of
+        their processes outlives its kill by `unregister_model_timeout`: the version is removed all the same.
         """
         require_range("timeout", timeout, *RANGES["timeout"])
         await self._whole(self._unregister(name, version, timeout), f"unregister {name}")
@@ -221,6 +243,10 @@ class Engine:
         specs = self._registry.versions(name) if version == "all" else [self._registry.find(name, version)]
         return [self._snapshot(spec.key) for spec in specs]
 
+    def gpus(self) -> tuple[Gpu, ...]:
+        """Return the GPUs that workers may use, as they were a moment ago."""
+        return self._devices.gpus
+
     def list_models(self) -> list[tuple[str, str]]:
         """Return name and url of every model's default version, sorted by name."""
         return [(name, self._registry.find(name).url) for name in self._registry.names()]
@@ -234,6 +260,13 @@ class Engine:
         changed = tuple(self._snapshot(key) for key in news.changed)
         return Changes(news.revision, changed, news.removed, news.complete)
 
+    def log(self, name: str, version: str, since: int = 0) -> LogLines:
+        """Return what a version's workers printed and how they ended, from line `since` on; raises NotFoundError.
+
+        The newest lines alone are kept, those of workers that are gone included, until the version goes. Cheap to poll.
+        """
+        return self._versions[self._registry.find(name, version).key].log.since(since)
+
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` on the loop after every change but the coming and going of requests; returns what ends it."""
         return self._feed.subscribe(wake)
@@ -242,7 +275,7 @@ class Engine:
         """Whether every default version has the workers it should (TorchServe: one that is being retried counts)."""
         for name in self._registry.names():
             pool = self._versions[self._registry.find(name).key].pool
-            if pool.hopeful < pool.target.min_workers:
+            if pool.is_short:
                 return False
         return True
 
@@ -260,7 +293,8 @@ class Engine:
         job = Job(request_id, headers, inputs)
         job.traffic = traffic = self.metrics.traffic(name, version)
         traffic.requests += 1
-        if refusal := self._versions[spec.key].queue.submit(job):
+        running = self._versions[spec.key]
+        if (refusal := running.queue.submit(job)) and (refusal := running.elastic.resubmit(job, refusal)):
             raise UnavailableError(_no_worker(name, version), refusal)
         if spec.client_timeout > 0:
             job.expire_after(spec.client_timeout / 1000)
@@ -270,9 +304,9 @@ class Engine:
         self, name: str, version: str | None, request_id: str, headers: dict[str, str]
     ) -> asyncio.Future[Reply]:
         """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
-        queue = self._versions[self._registry.find(name, version).key].queue
+        running = self._versions[self._registry.find(name, version).key]
         job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
-        if refusal := queue.submit(job):
+        if (refusal := running.queue.submit(job)) and (refusal := running.elastic.resubmit(job, refusal)):
             text = "has no worker to serve describe request. Please use scale workers API to add workers."
             raise UnavailableError(f'Model "{name}" {text}', refusal)
         return job.future
@@ -296,7 +330,7 @@ class Engine:
             if self._store:
                 await self._store.set_target(spec.key, target)
             running = self._versions[spec.key]
-            coming = running.pool.set_target(target, _seconds(timeout))
+            coming = running.set_target(target, _seconds(timeout))
         self._feed.touch(spec.key)
         return running, coming
 
@@ -334,7 +368,7 @@ class Engine:
     async def _add(self, registration: Registration, unpacked: Unpacked, *, loaded_at_startup: bool) -> str:
         try:
             spec = specify(registration, unpacked, self.settings, loaded_at_startup=loaded_at_startup)
-            workers = default_workers(self.settings, loaded_at_startup=loaded_at_startup)
+            workers = default_workers(self.settings, len(self.gpus()), loaded_at_startup=loaded_at_startup)
             target = first_target(registration, unpacked.config, self.settings.model_defaults(*spec.key), workers)
             # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
             if not (registration.synchronous and target.min_workers):
@@ -385,10 +419,15 @@ class Engine:
         environment = self._arrivals.environment_of(unpacked)
         launch = LaunchSpec(environment.python, unpacked.folder, environment.variables(self._environment))
         plan = worker_plan(spec, unpacked.folder, launch, self.settings)
-        plan = measured(plan, spec.name, self.metrics)
-        version = Version(spec, unpacked.scratch, plan, self._launcher, self._worker_ids, self._version_changed)
+        config, name = unpacked.config, f"{spec.name} {spec.version}"
+        placement = self._devices.placement(name, config.device_type, config.device_ids)
+        plan = self._seating.seated(measured(plan, spec.name, self.metrics), spec.key, placement)
+        ids, rules = self._worker_ids, rules_of(spec, self.settings)
+        version = Version(
+            spec, unpacked.scratch, plan, self._launcher, ids, self._version_changed, placement, rules=rules
+        )
         self._versions[spec.key] = version
-        coming = version.pool.set_target(target)
+        coming = version.set_target(target)
         self._feed.touch(spec.key)
         return coming
 
@@ -411,13 +450,20 @@ class Engine:
         self._feed.remove(key)
         if key.name in self._registry.names():
             self._touch_all(key.name)
+            successor = self._versions[self._registry.find(key.name).key]
+            version.pass_on(successor, self.metrics.traffic(key.name, None))
         return version
 
     async def _close(self, version: Version, drain_timeout: float | None) -> None:
-        await version.pool.close(drain_timeout)
-        self.metrics.retain(self._versions.keys())
-        await self._arrivals.discard(version.spec.url, version.spec.archive, version.scratch)
-        self._leaving.discard(version)
+        try:
+            await version.close(drain_timeout, self.settings.unregister_model_timeout)
+            self._leaving.discard(version)
+        except TimeoutError:
+            # TorchServe's words. The version stays among the leaving: a stop still waits for its processes.
+            raise TimedOutError(f"Timed out while cleaning resources: {version.spec.name}") from None
+        finally:
+            self.metrics.retain(self._versions.keys())
+            await self._arrivals.discard(version.spec.url, version.spec.archive, version.scratch)
 
     def _is_needed(self, archive: str) -> bool:
         return any(version.spec.archive == archive for version in self._versions.values())
@@ -462,18 +508,6 @@ class Engine:
             await self.scale(*key, min_workers=snapshot.min_workers, max_workers=snapshot.max_workers)
         if snapshot.is_default:
             await self.set_default(*key)
-
-    async def _sample_memory(self) -> None:
-        while True:
-            await asyncio.sleep(SAMPLE_SECONDS)
-            workers = [(key, w) for key, v in self._versions.items() for w in v.pool.workers.values()]
-            pids = {pid for _, worker in workers if (pid := worker.life.facts.pid)}
-            sizes = await self._threads.run(resident_memory, pids) if pids else {}
-            for key, worker in workers:
-                size = sizes.get(worker.life.facts.pid or 0, 0)
-                if size != worker.memory and key in self._versions:
-                    worker.memory = size
-                    self._feed.touch(key)
 
 
 def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:

@@ -1,6 +1,8 @@
 """Where log lines go: the console, and rotated files written by a thread of its own so that the loop never waits.
 
-Metrics that `metrics_mode` sends to logs have files of their own, with TorchServe's names, and are not on the console.
+What handlers print has a file of its own with TorchServe's name, so that it drives no line of Marina's out; how workers
+ended is in both. Metrics that `metrics_mode` sends to logs have files with TorchServe's names too, and are not on the
+console.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 
 from engine.metrics.lines import MODEL_LOG, SERVER_LOG
+from engine.workers.log import EVENTS_LOG, PRINTED_LOG
 
 FILE_NAME = "marina.log"
+WORKERS_FILE_NAME = "model_log.log"
 # The files of the loggers that metrics go to.
 METRICS_FILES = {SERVER_LOG: "ts_metrics.log", MODEL_LOG: "model_metrics.log"}
 MAX_BYTES = 10 * 1024 * 1024
@@ -56,9 +60,12 @@ class Logs:
     def open(self) -> None:
         """Begin to collect. Blocking, for the file is opened; call it before the loop runs."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = self._file(FILE_NAME)
+        file, workers = self._file(FILE_NAME), self._file(WORKERS_FILE_NAME)
+        file.addFilter(_is_not_printed)
+        workers.addFilter(_is_of_workers)
         # A windowed program may have no console at all.
-        told: list[logging.Handler] = [file, logging.StreamHandler(sys.stderr)] if sys.stderr else [file]
+        console = [logging.StreamHandler(sys.stderr)] if sys.stderr else []
+        told: list[logging.Handler] = [file, workers, *console]
         form = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
         for target in told:
             target.setFormatter(form)
@@ -94,5 +101,13 @@ class Logs:
 
 
 def _is_for_people(record: logging.LogRecord) -> bool:
-    """Keep metrics out of the log that people read."""
+    """Keep metrics out of the logs that people read."""
     return record.name not in METRICS_FILES
+
+
+def _is_not_printed(record: logging.LogRecord) -> bool:
+    return record.name != PRINTED_LOG
+
+
+def _is_of_workers(record: logging.LogRecord) -> bool:
+    return record.name in (PRINTED_LOG, EVENTS_LOG)

@@ -133,11 +133,11 @@ def specify(
         max_retry_timeout=config.max_retry_timeout,
         client_timeout=config.client_timeout_ms,
         queue_capacity=_first(config.job_queue_size, settings.job_queue_size),
-        device_type="cpu",
         config_file=manifest.config_file,
         model_config=config.raw,
         loaded_at_startup=loaded_at_startup,
         batching=batching_of(config),
+        idle_unload=config.idle_unload,
     )
 
 
@@ -170,9 +170,9 @@ def first_target(registration: Registration, config: ModelConfig, given: ModelDe
     return Target(workers, workers)
 
 
-def default_workers(settings: Settings, *, loaded_at_startup: bool) -> int:
-    """Return the workers of a model that says nothing; at the start as many as CPUs without a setting (TorchServe)."""
-    return settings.default_workers_per_model or (os.cpu_count() or 1 if loaded_at_startup else 0)
+def default_workers(settings: Settings, gpus: int, *, loaded_at_startup: bool) -> int:
+    """Return the workers of a model that says nothing; without a setting, at the start, as many as GPUs or CPUs."""
+    return settings.default_workers_per_model or (gpus or os.cpu_count() or 1 if loaded_at_startup else 0)
 
 
 def _runtime(text: str) -> str:

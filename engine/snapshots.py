@@ -117,6 +117,12 @@ class VersionSnapshot:
     workers: tuple[WorkerSnapshot, ...]
     queue: QueueSnapshot
     batching: Batching = field(default_factory=Batching)
+    device_ids: tuple[int, ...] = ()
+
+    @property
+    def rests(self) -> bool:
+        """Whether its workers were let go for want of requests; the next request starts them again."""
+        return self.min_workers > 0 and not self.workers
 
     @property
     def ready_workers(self) -> int:
@@ -146,6 +152,31 @@ class Changes:
     changed: tuple[VersionSnapshot, ...] = ()
     removed: tuple[Key, ...] = ()
     complete: bool = False
+
+
+class Stream(StrEnum):
+    """Where a line of a worker's log comes from: what the process printed, or Marina's word on the process."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+    MARINA = "marina"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a worker's log, control characters escaped. `time` is seconds since the epoch, `worker` its id."""
+
+    time: float
+    worker: str
+    stream: Stream
+    text: str
+
+
+class LogLines(NamedTuple):
+    """Lines of one version, oldest first; pass `next` when asking for those that follow."""
+
+    next: int
+    lines: tuple[LogLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Actions(QObject):
         self.quit = self._make(tr("Quit"), "Ctrl+Q")
         self.scale = self._make(tr("Scale…"))
         self.set_default = self._make(tr("Set default…"))
+        self.retry = self._make(tr("Retry failed workers"))
         self.unregister = self._make(tr("Unregister…"), "Del")
         self.refresh = self._make(tr("Refresh"), "F5")
         self.filter = self._make(tr("Filter models"), "Ctrl+F")

@@ -43,6 +43,10 @@ class EngineFace(Protocol):
         """Set how many workers a version has."""
         ...
 
+    def retry(self, name: str, version: str, worker_id: str) -> None:
+        """Start a failed worker again now."""
+        ...
+
     async def set_default(self, name: str, version: str) -> str:
         """Make a version the one that answers requests without a version."""
         ...

@@ -19,7 +19,7 @@ def fill_menus(bar: QMenuBar, actions: Actions, copy_as_curl: QMenu) -> None:
     file.addSeparator()
     file.addAction(actions.quit)
     model = bar.addMenu(tr("&Model"))
-    model.addActions(actions.of_selection)
+    model.addActions([*actions.of_selection, actions.retry])
     model.addSeparator()
     model.addMenu(copy_as_curl)
     view = bar.addMenu(tr("&View"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ConflictError, MarinaError
 from engine.registration import Registration
+from engine.snapshots import WorkerState
 from engine.tasks import TaskGroup
 from gui.dialogs.asking import ask
 from gui.dialogs.register import RegisterDialog
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gui.widgets.banner import Banner
 
 SAMPLE = Path(__file__).resolve().parent.parent / "resources" / "sample" / "digits.mar"
+FAILING = (WorkerState.BACKING_OFF, WorkerState.FAILED)
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +69,10 @@ class Operations:
         """Ask which version is the default, offering this one."""
         dialog = SetDefaultDialog(self._host.engine, model, version, self._management, self._window)
         self._start(self._ask(dialog), "set default")
+
+    def retry(self, version: VersionSnapshot) -> None:
+        """Start the version's failed workers again now, without waiting for their turn."""
+        self._start(self._retry(version), "retry")
 
     def unregister(self, versions: Iterable[VersionSnapshot]) -> None:
         """Ask for each version; the first refusal leaves the rest."""
@@ -104,6 +110,11 @@ class Operations:
             if not await self._ask(dialog):
                 return
 
+    async def _retry(self, version: VersionSnapshot) -> None:
+        for worker in version.workers:
+            if worker.state in FAILING:
+                self._host.engine.retry(*version.key, worker.id)
+
     async def _load_sample(self) -> None:
         file_name = await self._host.engine.add_to_store(SAMPLE, _unseen)
         summary = await self._host.engine.inspect(file_name)
@@ -117,6 +128,11 @@ class Operations:
             log.error("Task %s failed", name, exc_info=error)
         text = str(error) if expected else repr(error)
         self._banner.show_error(tr("Could not {act}: {error}").format(act=tr(name), error=text))
+
+
+def can_retry(version: VersionSnapshot) -> bool:
+    """Whether a worker of the version has failed and does not come up by itself at this moment."""
+    return any(worker.state in FAILING for worker in version.workers)
 
 
 def _unseen(_step: Progress) -> None:

@@ -26,7 +26,7 @@ from gui.actions import Actions
 from gui.dialogs.about import AboutDialog
 from gui.drops import read_drop
 from gui.menus import fill_menus
-from gui.operations import Operations
+from gui.operations import Operations, can_retry
 from gui.panels.action_bar import ActionBar
 from gui.panels.browser import Browser
 from gui.panels.calls import calls
@@ -107,6 +107,7 @@ class Window(QMainWindow):
         actions.quit.triggered.connect(self.close)
         actions.scale.triggered.connect(self._scale)
         actions.set_default.triggered.connect(self._set_default)
+        actions.retry.triggered.connect(self._retry)
         actions.unregister.triggered.connect(lambda: operations.unregister(self.browser.selected_versions()))
         actions.refresh.triggered.connect(self.refresher.pull)
         actions.filter.triggered.connect(self._focus_filter)
@@ -164,6 +165,7 @@ class Window(QMainWindow):
     def _refreshed(self) -> None:
         self.sidebar.filters.count_states(self.catalog.counts())
         self.status.show_totals(list(self.catalog))
+        self._enable_for_selection()
         self._show_page()
         self._show_selection()
 
@@ -197,6 +199,7 @@ class Window(QMainWindow):
             action.setEnabled(self._working and current is not None)
         several = current is not None and len(current[0].versions) > 1
         self.actions_.set_default.setEnabled(self._working and several)
+        self.actions_.retry.setEnabled(self._working and current is not None and can_retry(current[1].snapshot))
         self._curl_button.setEnabled(current is not None)
         self._curl_menu.setEnabled(current is not None)
 
@@ -216,6 +219,10 @@ class Window(QMainWindow):
     def _set_default(self) -> None:
         if current := self.browser.current():
             self.operations.set_default(current[0], current[1].snapshot.key.version)
+
+    def _retry(self) -> None:
+        if current := self.browser.current():
+            self.operations.retry(current[1].snapshot)
 
     def _fill_curl_menu(self) -> None:
         self._curl_menu.clear()

@@ -1,15 +1,21 @@
 """For all tests: cyclic garbage is collected between tests in the main thread, never in a thread that a test started.
 
-Widgets of an earlier test must not go in a thread; see gui/garbage.py for what the window does about it.
+Widgets of an earlier test must not go in a thread; see gui/garbage.py for what the window does about it. No test but
+those of GPUs sees one, so that the others expect the same on every machine.
 """
 
 from __future__ import annotations
 
 import gc
+import os
+
+import pytest
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
 def pytest_runtest_teardown() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from engine.api.bodies import headers_of
 from engine.api.customized import customized_metadata
 from engine.api.description import DOCUMENT, description_of
 from engine.api.operations import Answer, Body, Handler, Kind, Operation, Parameter, failures, read_parameters
+from engine.devices.inventory import Gpu, gpu_id_of
 from engine.engine import PROCESSING, Engine
 from engine.errors import BadRequestError
 from engine.registration import MAX_INT, RANGES, RUNTIMES, Registration
@@ -82,7 +83,7 @@ async def register(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
 async def describe(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """GET /models/{model_name} and /models/{model_name}/{model_version}."""
     found = engine.describe(given["model_name"], given.get("model_version"))
-    return 200, [_description(version) for version in found]
+    return 200, [_description(version, engine.gpus()) for version in found]
 
 
 async def scale(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
@@ -115,7 +116,7 @@ async def ready(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """
     name = given["model_name"].removesuffix(":predict").removesuffix(":explain")
     [found] = engine.describe(name)
-    return 200, {"name": name, "ready": bool(found.workers)}
+    return 200, {"name": name, "ready": bool(found.workers) or found.rests}
 
 
 async def describe_api(engine: Engine, _request: web.BaseRequest, path_values: Mapping[str, str]) -> web.Response:
@@ -155,7 +156,7 @@ def _with_metadata(row: Operation) -> Operation:
         request_id = new_request_id()
         metadata = await customized_metadata(engine, name, version, request_id, headers_of(request))
         [found] = engine.describe(name, version)
-        return json_response(200, [{**_description(found), **metadata}], request_id)
+        return json_response(200, [{**_description(found, engine.gpus()), **metadata}], request_id)
 
     return dataclasses.replace(row, handler=handler)
 
@@ -229,7 +230,7 @@ async def _given(request: web.BaseRequest) -> Mapping[str, Any]:
     return value
 
 
-def _description(version: VersionSnapshot) -> dict[str, Any]:
+def _description(version: VersionSnapshot, gpus: Sequence[Gpu]) -> dict[str, Any]:
     """Return a version as TorchServe describes it, in its order of fields."""
     return {
         "modelName": version.key.name,
@@ -248,9 +249,10 @@ def _description(version: VersionSnapshot) -> dict[str, Any]:
         "parallelType": "",
         "parallelLevel": 0,
         "deviceType": version.device_type,
+        **({"deviceIds": version.device_ids} if version.device_ids else {}),
         **_batching(version.batching),
         "loadedAtStartup": version.loaded_at_startup,
-        "workers": [_worker(worker) for worker in version.workers],
+        "workers": [_worker(worker, gpus) for worker in version.workers],
         "jobQueueStatus": {
             "remainingCapacity": version.queue.capacity - version.queue.pending,
             "pendingRequests": version.queue.pending,
@@ -272,10 +274,11 @@ def _batching(batching: Batching) -> dict[str, Any]:
     }
 
 
-def _worker(worker: WorkerSnapshot) -> dict[str, Any]:
+def _worker(worker: WorkerSnapshot, gpus: Sequence[Gpu]) -> dict[str, Any]:
     """Return a worker as TorchServe describes it; `state`, `lastDeath` and `traceback` are Marina's own."""
     seconds, fraction = divmod(worker.started, 1)
     started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    gpu_id = gpu_id_of(worker.device)
     trouble = {"lastDeath": worker.last_death, "traceback": worker.traceback} if worker.last_death else {}
     return {
         "id": worker.id,
@@ -283,8 +286,16 @@ def _worker(worker: WorkerSnapshot) -> dict[str, Any]:
         "status": "READY" if worker.state is WorkerState.READY else "UNLOADING",
         "memoryUsage": worker.memory,
         "pid": worker.pid or -1,
-        "gpu": worker.device.startswith("cuda"),
-        "gpuUsage": "N/A",
+        "gpu": gpu_id is not None,
+        "gpuUsage": next((_usage(gpu) for gpu in gpus if gpu.id == gpu_id), "N/A"),
         "state": worker.state,
         **trouble,
     }
+
+
+def _usage(gpu: Gpu) -> str:
+    """Return how busy and full a GPU is, all processes on it together, in TorchServe's words."""
+    return (
+        f"gpuId::{gpu.id} utilization.gpu::{gpu.utilization} % utilization.memory::{gpu.memory_utilization} % "
+        f"memory.used::{gpu.memory_used // 1024**2} MiB"
+    )

@@ -56,7 +56,7 @@ async def versioned(_engine: Engine, _request: web.BaseRequest, _path: Mapping[s
 async def model_ready(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.Response:
     """Tell whether a worker of the default version can take a request."""
     [version] = engine.describe(path["model_name"])
-    is_ready = any(worker.state is WorkerState.READY for worker in version.workers)
+    is_ready = version.rests or any(worker.state is WorkerState.READY for worker in version.workers)
     return _answer({"name": version.key.name, "ready": is_ready}, 200 if is_ready else NOT_READY)
 
 

@@ -15,13 +15,24 @@ from collections.abc import Callable, Collection, Sequence
 
 from prometheus_client import Metric
 
+from engine.devices.inventory import Gpu
 from engine.errors import UnavailableError
 from engine.metrics.declarations import BUNDLED, Declaration, MetricsConfig, load
 from engine.metrics.exposition import exposition
 from engine.metrics.lines import Line, ServerLines, write
 from engine.metrics.models import ModelMetrics
-from engine.metrics.server import LEGACY, Asked, Figures, Values, host_values, misdeclared, server_metric, server_values
-from engine.metrics.system import System
+from engine.metrics.server import (
+    LEGACY,
+    Asked,
+    Figures,
+    Values,
+    gpu_values,
+    host_values,
+    misdeclared,
+    server_metric,
+    server_values,
+)
+from engine.metrics.system import System, gpu_readings
 from engine.metrics.traffic import Answers, Traffic
 from engine.settings import Settings
 from engine.tasks import TaskGroup
@@ -36,12 +47,15 @@ LOG_SECONDS = 1.0
 class Metrics:
     """The metrics of one engine. `answers` counts what the listeners answer."""
 
-    def __init__(self, settings: Settings, figures: Callable[[], Figures]) -> None:
-        """`figures` is asked whenever somebody reads. Nothing happens before `start`."""
+    def __init__(
+        self, settings: Settings, figures: Callable[[], Figures], gpus: Callable[[], Sequence[Gpu]] = tuple
+    ) -> None:
+        """`figures` is asked whenever somebody reads, `gpus` with each look at the machine. Nothing before `start`."""
         self.answers = Answers()
         self.config = MetricsConfig(BUNDLED, {}, {}, {})
         self._settings = settings
         self._figures = figures
+        self._gpus = gpus
         self._host = socket.gethostname()
         self._traffic: dict[Asked, Traffic] = {}
         self._system: dict[str, Values] = {}
@@ -132,7 +146,8 @@ class Metrics:
     async def _sample_system(self) -> None:
         system = System()
         while True:
-            self._system = host_values(await self._threads.run(system.read))
+            readings = await self._threads.run(system.read)
+            self._system = host_values(readings) | gpu_values(gpu_readings(self._gpus()))
             await asyncio.sleep(self._settings.metric_time_interval)
 
     async def _keep_log(self) -> None:

@@ -39,6 +39,9 @@ GAUGES = {
     "DiskUsage": 1,
     "DiskUtilization": 1,
     "DiskAvailable": 1,
+    "GPUUtilization": 2,
+    "GPUMemoryUtilization": 2,
+    "GPUMemoryUsed": 2,
 }
 # TorchServe: these are Prometheus counters in the mode `legacy` too.
 LEGACY = frozenset(name for name in COUNTERS if name.startswith("ts_"))
@@ -72,6 +75,11 @@ def server_values(answers: Answers, traffic: Mapping[Asked, Traffic], figures: F
 def host_values(readings: Mapping[str, float]) -> dict[str, Values]:
     """Return what the system says, as values of the whole machine."""
     return {name: {HOST: value} for name, value in readings.items()}
+
+
+def gpu_values(readings: Mapping[str, Mapping[str, float]]) -> dict[str, Values]:
+    """Return what the GPUs say, as values of the machine and the GPU's id."""
+    return {name: {(*HOST, gpu_id): value for gpu_id, value in found.items()} for name, found in readings.items()}
 
 
 def misdeclared(declared: Mapping[str, Declaration]) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
+
+from engine.devices.inventory import Gpu
 
 MEGABYTE = 1024**2
 GIGABYTE = 1024**3
@@ -33,3 +36,15 @@ class System:
             "DiskAvailable": disk.free / GIGABYTE,
             "DiskUtilization": disk.percent,
         }
+
+
+def gpu_readings(gpus: Iterable[Gpu]) -> dict[str, dict[str, float]]:
+    """Return percentages and binary megabytes of each GPU, by the names of their families and then by its id. Pure."""
+    by_id = {str(gpu.id): gpu for gpu in gpus}
+    return {
+        "GPUUtilization": {gpu_id: gpu.utilization for gpu_id, gpu in by_id.items()},
+        "GPUMemoryUtilization": {
+            gpu_id: 100 * gpu.memory_used / gpu.memory_total for gpu_id, gpu in by_id.items() if gpu.memory_total
+        },
+        "GPUMemoryUsed": {gpu_id: gpu.memory_used / MEGABYTE for gpu_id, gpu in by_id.items()},
+    }

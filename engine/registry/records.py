@@ -21,7 +21,8 @@ class VersionSpec:
     """Everything about a version that was decided when it was registered.
 
     `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts
-    seconds; `client_timeout` 0 means none. `model_config` is the archive's model-config.yaml, parsed.
+    seconds; `client_timeout` 0 means none. `idle_unload` is seconds without a request after which the workers go, 0 for
+    never, None for what the settings say. `model_config` is the archive's model-config.yaml, parsed.
     """
 
     name: str
@@ -38,11 +39,11 @@ class VersionSpec:
     max_retry_timeout: int
     client_timeout: int
     queue_capacity: int
-    device_type: str
     config_file: str
     model_config: dict[str, Any]
     loaded_at_startup: bool
     batching: Batching = field(default_factory=Batching)
+    idle_unload: int | None = None
 
     @property
     def key(self) -> Key:

@@ -8,7 +8,7 @@ and fork server exchange datagrams of JSON over one socket pair (SOCK_SEQPACKET)
                              {"pid"} or {"failed": why}, the answer to an order
                              {"exited": pid, "code": exit code, negative for a signal}
 
-It leaves when its socket closes; its workers leave when theirs do.
+It leaves when its socket closes; its workers leave when theirs do, and those that cannot are ended then.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from typing import Any, NamedTuple
 
 from . import worker
@@ -32,6 +33,8 @@ PRELOADED = ("torch", "numpy", "ts.torch_handler.base_handler")
 OURS = ("__main__", "marina_runtime", "ts")
 MAX_ORDER = 256 * 1024
 DESCRIPTORS = 3
+# How long workers may take to leave once the engine is gone, in seconds; they allow their handlers half a second.
+LEAVE_GRACE = 0.75
 
 
 class Order(NamedTuple):
@@ -73,6 +76,7 @@ class ForkServer:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._woken, self._wake = socket.socketpair()
+        self._children: set[int] = set()
 
     def run(self) -> Order | None:
         """Serve until the engine hangs up, then return None; in a forked child return its order at once."""
@@ -87,6 +91,7 @@ class ForkServer:
             if control in readable:
                 order = receive_order(control)
                 if order is None:
+                    self._end_children()
                     return None
                 if self._fork(order):
                     return order
@@ -112,6 +117,7 @@ class ForkServer:
                 end.close()
             return True
         order.close()
+        self._children.add(pid)
         self._tell({"pid": pid})
         return False
 
@@ -128,7 +134,20 @@ class ForkServer:
             with contextlib.suppress(OSError):
                 os.killpg(ended.si_pid, signal.SIGKILL)
             _, status = os.waitpid(ended.si_pid, 0)
+            self._children.discard(ended.si_pid)
             self._tell({"exited": ended.si_pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _end_children(self) -> None:
+        """See that no worker outlives the engine: one that is stuck in native code does not notice that it is gone."""
+        deadline = time.monotonic() + LEAVE_GRACE
+        self._bury()
+        while self._children and (left := deadline - time.monotonic()) > 0:
+            if select.select([self._woken], [], [], left)[0]:
+                self._woken.recv(4096)
+                self._bury()
+        for pid in self._children:
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
 
     def _tell(self, message: dict[str, Any]) -> None:
         # An engine that is gone is noticed where orders are read.

@@ -59,7 +59,22 @@ class Discipline(ABC):
     def expect(self, workers: int) -> None:
         """Note how many workers serve or will; with none left, what waits fails."""
 
+    @abstractmethod
+    def fail_waiting(self, status: int, message: str) -> None:
+        """Fail every job that waits."""
+
+    def hand_over(self, take: Callable[[Job], bool]) -> None:
+        """Offer `take` every job that waits; those it takes are no longer this queue's. Here jobs stay where they are.
+
+        What belongs together, as the jobs of a sequence do, is the business of the version that began it.
+        """
+        del take
+
     # The workers' side: engine.workers.worker.Dispatcher
+
+    def keeps(self, channel: Channel) -> bool:  # noqa: ARG002 - only disciplines that bind requests to workers look
+        """Whether later requests need this very worker, though it has no job now."""
+        return False
 
     @abstractmethod
     def serve(self, channel: Channel) -> None:

@@ -63,7 +63,15 @@ class JobQueue(Discipline):
         """Note how many workers serve or will; with none left, what waits fails."""
         self.expected = workers
         if workers == 0 and not self._serving:
-            self._fail_pending(503, STOPPED)
+            self.fail_waiting(503, STOPPED)
+
+    def hand_over(self, take: Callable[[Job], bool]) -> None:
+        """Offer `take` every job that waits; those it takes are no longer this queue's."""
+        self._sweep()
+        staying = deque(job for job in self._pending if not take(job))
+        self.accepted -= len(self._pending) - len(staying)
+        self._pending = staying
+        self._let_retired_go()
 
     # The workers' side
 
@@ -166,7 +174,8 @@ class JobQueue(Discipline):
             self._pending = waiting
             self._let_retired_go()
 
-    def _fail_pending(self, status: int, message: str) -> None:
+    def fail_waiting(self, status: int, message: str) -> None:
+        """Fail every job that waits."""
         self.failed += len(self._pending)
         while self._pending:
             self._pending.popleft().fail(status, message)

@@ -76,9 +76,13 @@ class SequenceQueue(Discipline):
         """Note how many workers serve or will; with none left, what waits fails."""
         self.expected = workers
         if workers == 0 and not self._lanes:
-            self._fail_jobs([*self._open.values(), *self._unbound], 503, STOPPED)
+            self.fail_waiting(503, STOPPED)
             self._open.clear()
             self._unbound.clear()
+
+    def fail_waiting(self, status: int, message: str) -> None:
+        """Fail every job that waits."""
+        self._fail_jobs([*self._open.values(), *self._unbound], status, message)
 
     # Which sequences are open
 
@@ -160,6 +164,12 @@ class SequenceQueue(Discipline):
         self._lanes[channel] = lane = Lane(channel)
         self._start(lane)
         self._let_retired_go()
+
+    def keeps(self, channel: Channel) -> bool:
+        """Whether a sequence that keeps to this worker is not over."""
+        now = asyncio.get_running_loop().time()
+        kept = (one for one in self._open.values() if one.lane is not None and one.lane.channel is channel)
+        return any(not self._has_ended(sequence, now) for sequence in kept)
 
     def retire(self, channel: Channel, done: Callable[[], None]) -> None:
         """Give this worker no new sequence, unless it is the last one and some wait; then call `done`."""

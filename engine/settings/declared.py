@@ -17,7 +17,7 @@ from engine.settings.addresses import Address
 from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
 
-__all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "WITHOUT_EFFECT", "Setting", "Settings"]
+__all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "Setting", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,30 @@ class Settings:
     job_queue_size: Annotated[
         int, Setting(values.integer(1, 1_000_000), "jobs that may wait for one model", "jobs")
     ] = 100
+    scale_up_seconds: Annotated[
+        int,
+        Setting(
+            values.integer(1, 86_400), "how long jobs wait before a further worker starts, up to maxWorkers", "seconds"
+        ),
+    ] = 2
+    scale_down_seconds: Annotated[
+        int,
+        Setting(values.integer(1, 86_400), "how long a worker is spare before it goes, down to minWorkers", "seconds"),
+    ] = 60
+    idle_unload_seconds: Annotated[
+        int,
+        Setting(
+            values.integer(0, 31_536_000),
+            "time without a request after which a model's workers go; 0 is never",
+            "seconds",
+        ),
+    ] = 0
     default_response_timeout: Annotated[int, Setting(_SECONDS, "time a worker has for one batch", "seconds")] = 120
     default_startup_timeout: Annotated[int, Setting(_SECONDS, "time a worker has to load a model", "seconds")] = 120
-    unregister_model_timeout: Annotated[int, Setting(_SECONDS, "time to remove a model's files", "seconds")] = 120
+    unregister_model_timeout: Annotated[
+        int,
+        Setting(_SECONDS, "time that processes of a removed model have to be gone once they are told to", "seconds"),
+    ] = 120
     number_of_gpu: Annotated[
         int | None, Setting(values.integer(0, 1024), "GPUs to use at most; all when not given", "GPUs")
     ] = None
@@ -291,9 +312,6 @@ IGNORED_KEYS = frozenset(
         "NUM_WORKERS",
     }
 )
-
-# Settings that are read and checked, and have no effect yet: named in the log like the keys above when they are given.
-WITHOUT_EFFECT = frozenset({"number_of_gpu", "unregister_model_timeout"})
 
 # Options of TorchServe that are accepted, and named in `ignored_keys`; the value says what follows.
 IGNORED_FLAGS = {

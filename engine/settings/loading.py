@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.errors import SettingsError
 from engine.settings import commandline, properties, values
 from engine.settings.commandline import CommandLine
-from engine.settings.declared import IGNORED_KEYS, WITHOUT_EFFECT, Setting, Settings
+from engine.settings.declared import IGNORED_KEYS, Setting, Settings
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
@@ -52,7 +52,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str], working_folder: P
         **{key: _value(key, one, working_folder) for key, one in known.items()},
         sources={key: one.source for key, one in known.items()},
         unknown_keys=tuple(sorted(in_file.keys() - declared.keys() - IGNORED_KEYS)),
-        ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS | given.keys() & WITHOUT_EFFECT), *line.ignored),
+        ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored),
         open_files=tuple(working_folder / path for path in line.open_files),
         sample=line.sample,
         show_version=line.show_version,

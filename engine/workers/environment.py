@@ -17,7 +17,8 @@ def worker_environment(
 ) -> dict[str, str]:
     """Return what a worker sees of `environ`: all but what Marina withholds and what `hidden` matches whole.
 
-    TorchServe: `blacklist_env_vars` hides, and handlers may read TS_DECODE_INPUT_REQUEST and the two TS_IPEX switches.
+    GPUs are counted in the order of the bus, unless `environ` says otherwise. TorchServe: `blacklist_env_vars` hides,
+    and handlers may read TS_DECODE_INPUT_REQUEST and the two TS_IPEX switches.
     """
     seen = {
         name: value
@@ -25,6 +26,8 @@ def worker_environment(
         if not name.startswith(WITHHELD) and not (hidden and hidden.fullmatch(name))
     }
     return {
+        # CUDA would count the fastest GPU first; ids are those that the driver, nvidia-smi and the settings tell.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         **seen,
         "TS_DECODE_INPUT_REQUEST": str(decode_input).lower(),
         "TS_IPEX_ENABLE": "false",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import WorkerStartError
 from engine.registry.records import Target
-from engine.snapshots import WorkerState
+from engine.snapshots import Stream, WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
 from engine.workers.environment import share_of_cores
@@ -23,14 +22,15 @@ if TYPE_CHECKING:
     from engine.workers.launcher import Launcher
     from engine.workers.worker import Dispatcher, WorkerPlan
 
-log = logging.getLogger(__name__)
-
 LEAVING = (WorkerState.DRAINING, WorkerState.STOPPED)
 FAILING = (WorkerState.BACKING_OFF, WorkerState.FAILED)
 
 
 class Pool:
-    """All workers of one version, oldest first."""
+    """All workers of one version, oldest first.
+
+    `resting` says that they were let go for want of requests, whatever the target, until `set_target` is called again.
+    """
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Pool:
     ) -> None:
         """`ids` gives worker ids, shared by all pools so that none is used twice; `on_change` follows every event."""
         self.target = Target()
+        self.resting = False
         self.workers: dict[str, Worker] = {}
         self._plan = plan
         self._launcher = launcher
@@ -56,6 +57,16 @@ class Pool:
         """How many workers serve requests now or will: all but the leaving and the failed."""
         return sum(worker.state not in (*LEAVING, WorkerState.FAILED) for worker in self.workers.values())
 
+    @property
+    def is_short(self) -> bool:
+        """Whether fewer workers serve, or will, than the target asks for. One that rests is as it should be."""
+        return not self.resting and self.hopeful < self.target.min_workers
+
+    @property
+    def staying(self) -> list[Worker]:
+        """The workers that are not on their way out, oldest first."""
+        return [worker for worker in self.workers.values() if worker.state not in LEAVING]
+
     def set_target(self, target: Target, drain_timeout: float | None = None) -> list[Worker]:
         """Take `target` and act on it; returns the workers that are to come up.
 
@@ -63,13 +74,29 @@ class Pool:
         workers are tried again: whoever scales has usually mended something.
         """
         self.target = target
-        todo = plan(target, [worker.id for worker in self.workers.values() if worker.state not in LEAVING])
+        self.resting = False
+        todo = plan(target, [worker.id for worker in self.staying])
         for worker_id in todo.drain:
             self.workers[worker_id].feed(life.Drain(drain_timeout))
         retried = [worker for worker in self.workers.values() if worker.state is WorkerState.FAILED]
         for worker in retried:
             worker.feed(life.Retry())
         return retried + [self._start() for _ in range(todo.start)]
+
+    def resize(self, count: int) -> None:
+        """Start workers until there are `count`, or let spare ones go, newest first; the target stays."""
+        staying = self.staying
+        for _ in range(count - len(staying)):
+            self._start()
+        spare = [worker for worker in reversed(staying) if worker.spare]
+        for worker in spare[: max(0, len(staying) - count)]:
+            worker.feed(life.Drain(None))
+
+    def rest(self) -> None:
+        """Let every worker go until `set_target` is called again; the target stays."""
+        self.resting = True
+        for worker in self.staying:
+            worker.feed(life.Drain(None))
 
     async def settled(self, coming: list[Worker]) -> None:
         """Wait until every worker in `coming` is ready and none is draining.
@@ -97,10 +124,11 @@ class Pool:
         if worker is not None and worker.state in FAILING:
             worker.feed(life.Retry())
 
-    async def close(self, drain_timeout: float | None) -> None:
+    async def close(self, drain_timeout: float | None, exit_timeout: float | None = None) -> None:
         """Drain every worker and return when the last process is gone.
 
-        Workers that drain without a limit already are hurried when `drain_timeout` is one.
+        Workers that drain without a limit already are hurried when `drain_timeout` is one. Raises TimeoutError when a
+        process is still there `exit_timeout` seconds after the last worker was done with, though it was killed.
         """
         draining = [worker for worker in self.workers.values() if worker.state is WorkerState.DRAINING]
         self.set_target(Target(), drain_timeout)
@@ -108,7 +136,8 @@ class Pool:
             worker.feed(life.Drain(drain_timeout))
         while self.workers:
             await self._change()
-        await self._processes.join()
+        async with asyncio.timeout(exit_timeout):
+            await self._processes.join()
 
     def _start(self) -> Worker:
         share = share_of_cores(self.target.min_workers, os.cpu_count() or 1)
@@ -129,9 +158,7 @@ class Pool:
         if worker.state is WorkerState.STOPPED:
             self.workers.pop(worker.id, None)
         elif worker.state in FAILING:
-            log.warning(
-                "Worker %s of %s is %s: %s", worker.id, self._plan.name, worker.state, worker.life.facts.last_death
-            )
+            self._plan.log.add(worker.id, Stream.MARINA, f"{worker.state}: {worker.life.facts.last_death}")
         self._on_change()
         waiting, self._changed = self._changed, []
         for future in waiting:

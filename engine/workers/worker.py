@@ -6,14 +6,13 @@ The process of a `Kill` is let go of at once: it is still waited for, but its en
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.snapshots import WorkerSnapshot, WorkerState
+from engine.snapshots import Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
 from engine.workers.outcome import describe_exit, status_of
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 
     from engine.tasks import TaskGroup
     from engine.workers.launcher import Launcher, LaunchSpec, WorkerProcess
+    from engine.workers.log import WorkerLog
 
-log = logging.getLogger(__name__)
-handler_log = logging.getLogger("marina.handlers")
 
 # A process that closed its socket is about to exit; after this many seconds it is taken for broken.
 EXIT_GRACE = 2.0
@@ -37,6 +35,9 @@ class Dispatcher(Protocol):
 
     def serve(self, channel: Channel) -> None:
         """Give this worker jobs from now on."""
+
+    def keeps(self, channel: Channel) -> bool:
+        """Whether later requests need this very worker, though it has no job now."""
 
     def retire(self, channel: Channel, done: Callable[[], None]) -> None:
         """Give it no more jobs than it must have, and call `done` once it has none."""
@@ -49,11 +50,16 @@ def _passed_over(_metrics: list[Emitted]) -> None:
     """Stand in where nobody collects metrics."""
 
 
+def _on_cpu(_worker: Worker) -> None:
+    """Stand in where nobody knows of GPUs."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
     """How the workers of one version are made: the process, the LOAD frame, and the limits in seconds and bytes.
 
-    `take_metrics` gets what their handlers emit.
+    `take_metrics` gets what their handlers emit, `log` what they print and how they end. `place` is asked for each
+    process of a worker and gives its GPU, None for the CPU: LOAD's gpu_id.
     """
 
     name: str
@@ -62,7 +68,9 @@ class WorkerPlan:
     limits: life.Limits
     response_timeout: float
     max_response_size: int
+    log: WorkerLog
     take_metrics: Callable[[list[Emitted]], None] = _passed_over
+    place: Callable[[Worker], int | None] = _on_cpu
 
 
 class Worker:
@@ -79,11 +87,14 @@ class Worker:
     ) -> None:
         """`on_change` is called after every event; `tasks` outlives the worker and waits for its processes.
 
-        `load_time` is how many seconds the newest process took to be ready, None before the first one was.
+        `load_time` is how many seconds the newest process took to be ready, None before the first one was. `gpu_id`
+        is the GPU that it was given, `memory` and `gpu_memory` are what it was last seen to hold.
         """
         self.life = life.Life(worker_id, plan.limits)
         self.started = time.time()
         self.memory = 0
+        self.gpu_memory: int | None = None
+        self.gpu_id: int | None = None
         self.load_time: float | None = None
         self._plan = plan
         self._launcher = launcher
@@ -114,6 +125,14 @@ class Worker:
         """Whether jobs are in flight."""
         return self._channel is not None and self._channel.busy
 
+    @property
+    def spare(self) -> bool:
+        """Whether it is ready, has no job, and nothing needs it later."""
+        channel = self._channel
+        if self.state is not WorkerState.READY or channel is None:
+            return False
+        return not channel.busy and not self._dispatcher.keeps(channel)
+
     def snapshot(self) -> WorkerSnapshot:
         """Return the worker as it is now."""
         facts = self.life.facts
@@ -125,7 +144,7 @@ class Worker:
             device=facts.device,
             started=self.started,
             memory=self.memory if facts.pid is not None else 0,
-            gpu_memory=None,
+            gpu_memory=self.gpu_memory if facts.pid is not None else None,
             requests=self._requests_before + (self._channel.requests if self._channel else 0),
             restarts=facts.restarts,
             last_death=facts.last_death,
@@ -149,9 +168,10 @@ class Worker:
     def _run(self, command: life.Command) -> None:
         match command:
             case life.Launch():
+                self.gpu_memory, self.gpu_id = None, self._plan.place(self)
                 self._tasks.start(self._launch(), f"worker {self.id} of {self._plan.name}")
             case life.SendLoad() if self._channel:
-                self._channel.load(self._plan.load)
+                self._channel.load({**self._plan.load, "gpu_id": self.gpu_id})
             case life.SetTimer(delay):
                 self._set_timer(delay)
             case life.CancelTimer():
@@ -185,7 +205,11 @@ class Worker:
         returncode = await process.wait()
         if process is self._process:
             in_flight = self._let_go(status_of(returncode), kill=False)
-            self.feed(life.Exited(_cause(describe_exit(returncode), in_flight), words.text()))
+            cause = _cause(describe_exit(returncode), in_flight)
+            if in_flight and self.state is WorkerState.DRAINING:
+                # Nobody waits for a worker that leaves, but for the requests it took along somebody does.
+                self._plan.log.add(self.id, Stream.MARINA, f"{self.state}: {cause}")
+            self.feed(life.Exited(cause, words.text()))
 
     def _let_go(self, status: int, *, kill: bool) -> int:
         """Have done with the current process; returns how many requests were in flight."""
@@ -214,8 +238,7 @@ class Worker:
         self.feed(life.TimerDue(self._last_words.text()))
 
     def _print(self, words: LastWords, stream: str, line: str) -> None:
-        level = logging.WARNING if stream == "stderr" else logging.INFO
-        handler_log.log(level, "%s worker %s: %s", self._plan.name, self.id, line)
+        self._plan.log.add(self.id, Stream(stream), line)
         words.add(stream, line)
 
     # The channel's side

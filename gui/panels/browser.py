@@ -97,7 +97,7 @@ class Browser(QStackedWidget):
     @override
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.currentIndex() == TABLE and self.current() is not None:
-            self.table.open_menu(self._actions.of_selection, event)
+            self.table.open_menu([*self._actions.of_selection, self._actions.retry], event)
 
     def _restore(self, parent: QModelIndex, first: int, last: int) -> None:
         """Open and select rows that come as they were when the filter took them; several versions open at first."""

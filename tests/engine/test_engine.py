@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from engine.engine import Engine
-from engine.errors import ArchiveNotFoundError, ModelNotFoundError, StoreError, UnavailableError, VersionNotFoundError
+from engine.errors import (
+    ArchiveNotFoundError,
+    ModelNotFoundError,
+    StoreError,
+    TimedOutError,
+    UnavailableError,
+    VersionNotFoundError,
+)
 from engine.home import Home
 from engine.registration import Registration
 from engine.settings import ALL_MODELS, ModelDefaults, StartModel
@@ -413,3 +420,20 @@ def test_a_registration_that_a_stop_overtakes_is_refused_and_leaves_nothing(
 
     run(home, scenario)
     run(home, look)
+
+
+def test_a_version_is_removed_though_its_process_cannot_be_killed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = FakeLauncher()
+
+    async def scenario(engine: Engine) -> None:
+        await engine.register(NOOP)
+        await engine.scale("noop", None, min_workers=1, synchronous=True)
+        [worker] = launcher.workers
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "exit", lambda _code: None)
+            with pytest.raises(TimedOutError, match="Timed out while cleaning resources: noop"):
+                await engine.unregister("noop", timeout=0)
+        assert keys(engine) == []
+        worker.exit(-9)
+
+    run(home, scenario, launcher, unregister_model_timeout=1)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.logs import FILE_NAME, MOST_WAITING, LineQueue, Logs
+from engine.logs import FILE_NAME, MOST_WAITING, WORKERS_FILE_NAME, LineQueue, Logs
 from engine.metrics.declarations import Declaration, Kind
 from engine.metrics.lines import Line, write
+from engine.snapshots import Stream
+from engine.workers.log import WorkerLog
 
 LINE = Line(Declaration("QueueTime", Kind.GAUGE, "Milliseconds", ("Level", "Hostname")), ("Host", "vm"), 1, 17)
 
@@ -51,6 +53,27 @@ def test_metrics_have_files_of_their_own(tmp_path: Path, capsys: pytest.CaptureF
     assert (tmp_path / "model_metrics.log").read_text().count("\n") == 1
     assert (tmp_path / FILE_NAME).read_text() == capsys.readouterr().err
     assert "QueueTime" not in (tmp_path / FILE_NAME).read_text()
+
+
+def test_what_handlers_print_has_a_file_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = Logs(tmp_path)
+    logs.open()
+    worker_log = WorkerLog("noop 1.0")
+    worker_log.add("9000", Stream.STDOUT, "weights loaded")
+    worker_log.add("9000", Stream.MARINA, "backing off: killed by SIGSEGV")
+    logging.getLogger("marina.test").info("for people")
+    logs.close()
+
+    printed = "INFO    marina.handlers: noop 1.0 worker 9000 stdout: weights loaded"
+    died = "WARNING marina.workers: noop 1.0 worker 9000: backing off: killed by SIGSEGV"
+    other = "INFO    marina.test: for people"
+    assert without_times((tmp_path / WORKERS_FILE_NAME).read_text()) == [printed, died]
+    assert without_times((tmp_path / FILE_NAME).read_text()) == [died, other]
+    assert without_times(capsys.readouterr().err) == [printed, died, other]
+
+
+def without_times(text: str) -> list[str]:
+    return [line.split(" ", 2)[2] for line in text.splitlines()]
 
 
 def test_a_program_without_a_console_logs_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

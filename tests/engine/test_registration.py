@@ -155,10 +155,11 @@ def test_the_model_config_decides_the_workers_then_the_call_then_the_setting(
 
 
 def test_without_a_setting_a_model_has_no_worker_but_at_the_start() -> None:
-    assert default_workers(Settings(), loaded_at_startup=False) == 0
-    assert default_workers(Settings(), loaded_at_startup=True) == os.cpu_count()
-    assert default_workers(Settings(default_workers_per_model=3), loaded_at_startup=True) == 3
-    assert default_workers(Settings(default_workers_per_model=3), loaded_at_startup=False) == 3
+    assert default_workers(Settings(), 2, loaded_at_startup=False) == 0
+    assert default_workers(Settings(), 0, loaded_at_startup=True) == os.cpu_count()
+    assert default_workers(Settings(), 2, loaded_at_startup=True) == 2
+    assert default_workers(Settings(default_workers_per_model=3), 2, loaded_at_startup=True) == 3
+    assert default_workers(Settings(default_workers_per_model=3), 2, loaded_at_startup=False) == 3
 
 
 LIMITS = {

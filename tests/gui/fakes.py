@@ -161,6 +161,11 @@ class FakeEngine:
         await self._called("scale", name, version, min_workers, max_workers)
         return "Processing worker updates..."
 
+    def retry(self, name: str, version: str, worker_id: str) -> None:
+        self.calls.append(("retry", name, version, worker_id))
+        if self.error is not None:
+            raise self.error
+
     async def set_default(self, name: str, version: str) -> str:
         await self._called("set_default", name, version)
         return "Default version successfully updated"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +212,27 @@ def test_a_failed_version_opens_its_traceback_as_plain_text(drive: Drive, engine
         assert window.details.tabs.currentIndex() == WORKERS
         assert window.details.workers.traceback.isVisible()
         assert window.details.workers.traceback.toPlainText() == FAILED.traceback
+
+    drive(body)
+
+
+def test_failed_workers_are_retried_at_once_and_the_others_left_alone(drive: Drive, engine: FakeEngine) -> None:
+    waiting = a_worker("9002", WorkerState.BACKING_OFF)
+    workers = (a_worker(), FAILED, waiting)
+    engine.put(a_version("digits"), a_version("signs", state=VersionState.FAILED, workers=workers))
+
+    async def body(window: Window) -> None:
+        retry = window.actions_.retry
+        window.browser.choose("digits")
+        assert not retry.isEnabled()
+        window.browser.choose("signs")
+        assert retry.isEnabled()
+        retry.trigger()
+        await asyncio.sleep(0)
+        assert engine.calls == [("retry", "signs", "1.0", FAILED.id), ("retry", "signs", "1.0", "9002")]
+        engine.put(a_version("signs", workers=(a_worker(),)))
+        window.refresher.pull()
+        assert not retry.isEnabled()
 
     drive(body)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from engine.runtime.frames import PREFIX, Kind, decode_meta, decode_prefix, encode_head, encode_meta
 from engine.workers.launcher import LaunchSpec
 from engine.workers.lifecycle import Limits
+from engine.workers.log import WorkerLog
 from engine.workers.worker import WorkerPlan
 
 if TYPE_CHECKING:
@@ -175,10 +176,14 @@ class FakeDispatcher:
 
     serving: list[Channel] = field(default_factory=list)
     retiring: dict[Channel, Callable[[], None]] = field(default_factory=dict)
+    kept: list[Channel] = field(default_factory=list)
     lets_go_at_once: bool = True
 
     def serve(self, channel: Channel) -> None:
         self.serving.append(channel)
+
+    def keeps(self, channel: Channel) -> bool:
+        return channel in self.kept
 
     def retire(self, channel: Channel, done: Callable[[], None]) -> None:
         if self.lets_go_at_once:
@@ -269,4 +274,5 @@ def a_plan(startup_timeout: float = 120, retry_window: float = 300, response_tim
         limits=Limits(startup_timeout, retry_window),
         response_timeout=response_timeout,
         max_response_size=1_000_000,
+        log=WorkerLog("net 1.0"),
     )

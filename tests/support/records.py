@@ -19,7 +19,6 @@ _DEFAULTS: dict[str, Any] = {
     "max_retry_timeout": 300,
     "client_timeout": 0,
     "queue_capacity": 100,
-    "device_type": "cpu",
     "config_file": "",
     "model_config": {},
     "loaded_at_startup": False,

@@ -20,6 +20,7 @@ from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher
 from engine.workers.launcher import Launcher, LaunchSpec, SpawnLauncher
 from engine.workers.lifecycle import Limits
+from engine.workers.log import WorkerLog
 from engine.workers.pool import Pool
 from engine.workers.worker import Worker, WorkerPlan
 
@@ -46,6 +47,7 @@ class Setting:
             limits=Limits(60, 300),
             response_timeout=60,
             max_response_size=1_000_000,
+            log=WorkerLog("net 1.0"),
         )
         self.queue = JobQueue(1, 0, 100)
         self.launcher: Launcher = ForkLauncher(BARE_PYTHON, environment) if fork else SpawnLauncher()

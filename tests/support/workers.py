@@ -80,7 +80,8 @@ class FakeWorker(asyncio.Transport):
         if cause := self._launcher.load_error:
             self._send(Kind.LOAD_FAILED, {"code": 500, "message": cause, "traceback": f"Traceback: {cause}"})
         else:
-            self._send(Kind.LOADED, {"device": "cpu"})
+            gpu_id = self.load["gpu_id"]
+            self._send(Kind.LOADED, {"device": "cpu" if gpu_id is None else f"cuda:{gpu_id}"})
 
     def reply(self, batch: int, jobs: int = 1) -> None:
         """Answer each job of a batch."""

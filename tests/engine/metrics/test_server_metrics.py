@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from engine.devices.inventory import Gpu
 from engine.metrics.declarations import BUNDLED, Declaration, Kind, load
-from engine.metrics.server import COUNTERS, GAUGES, Figures, host_values, misdeclared, server_metric, server_values
-from engine.metrics.system import System
+from engine.metrics.server import (
+    COUNTERS,
+    GAUGES,
+    Figures,
+    gpu_values,
+    host_values,
+    misdeclared,
+    server_metric,
+    server_values,
+)
+from engine.metrics.system import System, gpu_readings
 from engine.metrics.traffic import Answers, JobTimes, Traffic
 
 
@@ -63,7 +73,7 @@ def test_what_is_declared_as_what_it_is_not_stays_empty_and_is_named(declared: D
 def test_the_bundled_file_declares_everything_as_it_is() -> None:
     declared = load(BUNDLED).server
     assert misdeclared(declared) == []
-    assert declared.keys() - {"GPUUtilization", "GPUMemoryUtilization", "GPUMemoryUsed"} == {*COUNTERS, *GAUGES}
+    assert declared.keys() == {*COUNTERS, *GAUGES}
 
 
 def test_the_system_tells_plausible_figures() -> None:
@@ -76,3 +86,23 @@ def test_the_system_tells_plausible_figures() -> None:
         assert 0 < readings["DiskUtilization"] <= 100
         assert readings["MemoryAvailable"] > 1
         assert readings["DiskUsage"] > 0
+
+
+def test_gpus_are_told_by_machine_and_id() -> None:
+    mute = Gpu(1)
+    busy = Gpu(0, memory_total=80 * 1024**2, memory_used=20 * 1024**2, utilization=7, memory_utilization=3)
+    values = gpu_values(gpu_readings([busy, mute]))
+    assert values == {
+        "GPUUtilization": {("Host", "0"): 7, ("Host", "1"): 0},
+        "GPUMemoryUtilization": {("Host", "0"): 25},
+        "GPUMemoryUsed": {("Host", "0"): 20, ("Host", "1"): 0},
+    }
+    family = server_metric(load(BUNDLED).server["GPUUtilization"], values["GPUUtilization"], "vm")
+    assert [one.labels for one in family.samples] == [
+        {"Level": "Host", "DeviceId": "0", "Hostname": "vm"},
+        {"Level": "Host", "DeviceId": "1", "Hostname": "vm"},
+    ]
+
+
+def test_without_gpus_their_families_are_without_values() -> None:
+    assert gpu_values(gpu_readings(())) == {"GPUUtilization": {}, "GPUMemoryUtilization": {}, "GPUMemoryUsed": {}}

@@ -604,3 +604,51 @@ async def test_a_job_that_no_frame_can_hold_fails_and_the_worker_stays() -> None
     worker.answers(b"fine")
     assert await body_of(good) == b"fine"
     setting.check_figures()
+
+
+# A version that goes hands over what waits
+
+
+@virtual_time
+async def test_jobs_that_wait_can_be_handed_over() -> None:
+    setting, other = Setting(), Setting()
+    gone, wanted, kept = setting.submit("gone", "wanted", "kept")
+    gone.future.cancel()
+    setting.queue.hand_over(lambda job: job is not kept and not other.queue.submit(job))
+    assert (setting.queue.pending, other.queue.pending) == (1, 1)
+    setting.check_figures()
+    other.check_figures()
+    other.worker().answers(b"from the other")
+    assert await body_of(wanted) == b"from the other"
+    setting.queue.expect(0)
+    with pytest.raises(PredictionError):
+        await kept.future
+    setting.check_figures()
+
+
+@virtual_time
+async def test_a_worker_that_stayed_for_the_jobs_that_are_handed_over_may_go() -> None:
+    setting = Setting()
+    worker = setting.worker()
+    setting.submit("with the worker", "waiting")
+    gone = setting.retire(worker)
+    worker.answers(b"")
+    assert not gone.is_set()
+    setting.submit("waiting as well")
+    setting.queue.hand_over(lambda _job: True)
+    worker.answers(b"")
+    assert gone.is_set()
+    setting.check_figures()
+
+
+@virtual_time
+async def test_a_worker_that_gathers_a_batch_finds_it_handed_over() -> None:
+    setting = Setting(batch_size=4)
+    setting.worker()
+    setting.submit("one of a batch")
+    setting.queue.hand_over(lambda _job: True)
+    await asyncio.sleep(1)
+    assert (setting.queue.pending, setting.queue.in_flight, setting.queue.accepted) == (0, 0, 0)
+    setting.submit("next")
+    await asyncio.sleep(1)
+    assert setting.queue.in_flight == 1

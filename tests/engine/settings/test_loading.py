@@ -236,12 +236,6 @@ def test_the_metrics_file_is_found_beside_the_working_folder_and_must_be_there(f
         read(folder, "metrics_config=none.yaml\n")
 
 
-def test_a_setting_without_effect_is_named_when_it_is_given(folder: Path) -> None:
-    settings = read(folder, "number_of_gpu=1\nunregister_model_timeout=3\n")
-    assert settings.ignored_keys == ("number_of_gpu", "unregister_model_timeout")
-    assert read(folder, "job_queue_size=7\n").ignored_keys == ()
-
-
 @pytest.mark.parametrize(
     ("arguments", "key", "value"),
     [

@@ -6,7 +6,12 @@ import pytest
 
 from engine.workers.environment import share_of_cores, worker_environment
 
-OURS = {"TS_DECODE_INPUT_REQUEST": "true", "TS_IPEX_ENABLE": "false", "TS_IPEX_GPU_ENABLE": "false"}
+OURS = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "TS_DECODE_INPUT_REQUEST": "true",
+    "TS_IPEX_ENABLE": "false",
+    "TS_IPEX_GPU_ENABLE": "false",
+}
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,8 @@ def test_handlers_learn_whether_input_is_decoded() -> None:
 @pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 16, "16"), (2, 16, "8"), (3, 2, "1"), (0, 4, "4")])
 def test_workers_share_the_cores(workers: int, cores: int, threads: str) -> None:
     assert share_of_cores(workers, cores)["OMP_NUM_THREADS"] == threads
+
+
+def test_whoever_orders_the_gpus_is_not_overruled() -> None:
+    seen = worker_environment({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, None, decode_input=True)
+    assert seen == {**OURS, "CUDA_DEVICE_ORDER": "FASTEST_FIRST"}

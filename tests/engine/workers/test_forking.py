@@ -96,6 +96,20 @@ async def test_an_orphan_that_dies_is_noticed(tmp_path: Path) -> None:
 
 
 @real_time
+async def test_a_server_whose_engine_is_gone_ends_workers_that_do_not_leave(tmp_path: Path) -> None:
+    async with running_version(tmp_path, HANDLER, fork=True) as setting:
+        await setting.scale(1)
+        launcher = setting.launcher
+        assert isinstance(launcher, ForkLauncher)
+        assert launcher._server is not None
+        first = server_pid(setting)
+        launcher._server._hang_up()
+        with pytest.raises(PredictionError, match=r"Worker died\."):
+            await setting.ask("__import__('time').sleep(60)")
+        await ends(first)
+
+
+@real_time
 async def test_an_archive_with_a_module_that_is_imported_already_is_spawned(tmp_path: Path) -> None:
     (tmp_path / "ctypes.py").write_text("WHOSE = 'mine'")
     async with running_version(tmp_path, HANDLER, fork=True) as setting:

@@ -268,3 +268,30 @@ async def test_a_closed_pool_may_be_closed_again() -> None:
         await setting.scale(1)
         await setting.pool.close(None)
         await setting.pool.close(None)
+
+
+@virtual_time
+async def test_resizing_starts_workers_or_lets_spare_ones_go_and_leaves_the_target() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1, 4)
+        setting.pool.resize(3)
+        await turn()
+        assert setting.ids == ["9000", "9001", "9002"]
+        setting.dispatcher.kept = setting.dispatcher.serving[1:]
+        setting.pool.resize(1)
+        await turn()
+        assert setting.ids == ["9001", "9002"]
+        assert setting.pool.target == Target(1, 4)
+
+
+@virtual_time
+async def test_closing_tells_of_a_process_that_outlives_its_kill() -> None:
+    async with a_pool() as setting:
+        await setting.scale(1)
+        [process] = setting.launcher.processes
+        process.stubborn, process.kill = True, lambda: None  # type: ignore[method-assign]
+        with pytest.raises(TimeoutError):
+            await setting.pool.close(0, 5)
+        assert setting.ids == []
+        assert now() == pytest.approx(2 + 5), "two seconds to leave by itself, then it is killed"
+        process.exit(-9)

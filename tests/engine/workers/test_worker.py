@@ -95,7 +95,7 @@ async def a_worker(**limits: Any) -> AsyncIterator[Setting]:
 async def test_a_worker_starts_loads_and_serves() -> None:
     async with a_worker() as setting:
         await setting.start()
-        assert setting.process.frames == [(Kind.LOAD, {"model_name": "net"}, b"")]
+        assert setting.process.frames == [(Kind.LOAD, {"model_name": "net", "gpu_id": None}, b"")]
         assert setting.dispatcher.serving == []
         setting.process.loads()
         assert setting.states == [WorkerState.STARTING, WorkerState.LOADING, WorkerState.READY]
@@ -356,3 +356,31 @@ async def test_memory_is_told_only_while_a_process_runs() -> None:
         setting.process.exit(1)
         await turn()
         assert setting.worker.snapshot().memory == 0
+
+
+@virtual_time
+async def test_what_every_life_of_a_worker_prints_is_in_the_log_of_its_version() -> None:
+    async with a_worker() as setting:
+        await setting.make_ready()
+        setting.process.output("stdout", "of the first life")
+        setting.process.exit(1)
+        await asyncio.sleep(1.5)
+        setting.process.output("stderr", "of the second life")
+        lines = setting.worker._plan.log.since(0).lines
+        assert [(line.worker, line.stream, line.text) for line in lines] == [
+            ("9000", "stdout", "of the first life"),
+            ("9000", "stderr", "of the second life"),
+        ]
+
+
+@virtual_time
+async def test_a_leaving_worker_that_takes_requests_along_is_in_the_log() -> None:
+    async with a_worker() as setting:
+        await setting.make_ready()
+        setting.sends(jobs=2)
+        setting.process.exit(-9)
+        setting.worker.feed(life.Drain(None))
+        await turn()
+        assert setting.is_in(WorkerState.STOPPED)
+        (line,) = setting.worker._plan.log.since(0).lines
+        assert (line.stream, line.text) == ("marina", "draining: killed by SIGKILL, 2 requests failed")
