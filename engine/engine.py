@@ -295,7 +295,7 @@ class Engine:
         traffic.requests += 1
         running = self._versions[spec.key]
         if (refusal := running.queue.submit(job)) and (refusal := running.elastic.resubmit(job, refusal)):
-            raise UnavailableError(_no_worker(name, version), refusal)
+            raise UnavailableError(_no_worker(name, version), running.failure() or refusal)
         if spec.client_timeout > 0:
             job.expire_after(spec.client_timeout / 1000)
         return job.future

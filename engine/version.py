@@ -110,6 +110,14 @@ class Version:
         """
         self.queue.hand_over(lambda job: job.traffic is by_name and successor.accepts(job))
 
+    def failure(self) -> str:
+        """Say why no worker serves when they have failed for good and what helps; "" in any other case."""
+        workers = self.pool.workers.values()
+        if not workers or any(worker.state is not WorkerState.FAILED for worker in workers):
+            return ""
+        cause = next(iter(workers)).life.facts.last_death
+        return f"The workers have failed: {cause}. Mend that, then scale the model again, or retry in the window."
+
     def accepts(self, job: Job) -> bool:
         """Queue a job if there is room for it, and wake the version up when it rests."""
         refusal = self.queue.submit(job)

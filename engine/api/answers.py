@@ -25,6 +25,7 @@ METHOD_UNKNOWN = "Requested method is not allowed, please refer to API document.
 BODY_UNREADABLE = "The body cannot be read: its encoding or its length is not what the headers say."
 # Why a request could not be served now and what helps, since TorchServe has one text for all of it.
 REASON_HEADER = "x-marina-reason"
+LONGEST_REASON = 500
 # From here on TorchServe closes the connection after its answer.
 FIRST_ERROR = 400
 
@@ -92,7 +93,13 @@ def error_of(error: BaseException, request_id: str) -> web.Response:
     return error_response(500, _OTHER, str(error), request_id)
 
 
+def _fit_for_a_header(text: str) -> str:
+    """Return `text`, which may hold a handler's own words, as one line of ASCII that no header can be hidden in."""
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(shown.split()).encode("ascii", "backslashreplace").decode()[:LONGEST_REASON]
+
+
 def _explained(response: web.Response, error: errors.MarinaError) -> web.Response:
     if isinstance(error, errors.UnavailableError) and error.reason:
-        response.headers[REASON_HEADER] = error.reason
+        response.headers[REASON_HEADER] = _fit_for_a_header(error.reason)
     return response

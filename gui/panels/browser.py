@@ -44,7 +44,7 @@ class Browser(QStackedWidget):
         self.model = TreeModel(catalog, self)
         self.proxy = ModelsProxy(self.model, self)
         self.table = TableView(self.proxy, columns.MODELS, tr("Models"))
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.no_result = NoResult(actions.clear_filter)
         for page in (self.table, DropZone(actions.register, actions.sample), self.no_result):
             self.addWidget(page)

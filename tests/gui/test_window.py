@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
 
 from engine.errors import ArchiveNotFoundError
 from engine.snapshots import Key, VersionState, WorkerState
@@ -233,6 +234,28 @@ def test_failed_workers_are_retried_at_once_and_the_others_left_alone(drive: Dri
         engine.put(a_version("signs", workers=(a_worker(),)))
         window.refresher.pull()
         assert not retry.isEnabled()
+
+    drive(body)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)  # there is no screen
+def test_a_right_click_on_a_row_offers_what_can_be_done_with_it(drive: Drive, engine: FakeEngine) -> None:
+    engine.put(a_version("digits"))
+
+    async def body(window: Window) -> None:
+        window.browser.choose("digits")
+        viewport = window.browser.table.viewport()
+        place = window.browser.table.visualRect(window.browser.proxy.index(0, 0)).center()
+        click = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, viewport.mapToGlobal(place))
+        QGuiApplication.sendEvent(viewport, click)
+        [menu] = [menu for menu in window.browser.table.findChildren(QMenu) if menu.isVisible()]
+        assert [action.text() for action in menu.actions()] == [
+            "Scale…",
+            "Set default…",
+            "Unregister…",
+            "Retry failed workers",
+        ]
+        menu.close()
 
     drive(body)
 

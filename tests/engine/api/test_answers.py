@@ -83,3 +83,9 @@ def test_why_a_request_cannot_be_served_is_told_in_a_header() -> None:
     response = error_of(errors.UnavailableError("x", "The job queue is full."), "id-1")
     assert response.headers["x-marina-reason"] == "The job queue is full."
     assert "x-marina-reason" not in error_of(errors.UnavailableError("x"), "id-1").headers
+
+
+def test_a_reason_is_one_line_of_ascii_whatever_a_handler_said() -> None:
+    response = error_of(errors.UnavailableError("x", "naïve\r\n\0Set-Cookie: a=b" + "y" * 9999), "id-1")
+    assert response.headers["x-marina-reason"].startswith("na\\xefve Set-Cookie: a=b")
+    assert len(response.headers["x-marina-reason"]) == 500

@@ -159,6 +159,9 @@ def test_ping_tells_whether_every_default_version_has_its_workers(serve: Serve) 
         await until_state(server.engine, "hopeless", WorkerState.FAILED)
         answer = await server.ask("inference", "GET", "/ping")
         assert (answer.status, answer.text) == (500, "Unhealthy")
+        refused = await server.predict("hopeless")
+        assert refused.status == 503
+        assert "have failed: as asked. Mend that" in refused.headers["x-marina-reason"]
 
     serve(scenario, FakeLauncher(load_error="as asked"))
 
