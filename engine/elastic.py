@@ -11,8 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from engine.snapshots import WorkerState
-from engine.workers.pool import FAILING
+from engine.snapshots import FAILING, WorkerState
 from engine.workers.scaling import Load, Rules, Scaling
 
 if TYPE_CHECKING:

@@ -293,9 +293,8 @@ class Engine:
         job = Job(request_id, headers, inputs)
         job.traffic = traffic = self.metrics.traffic(name, version)
         traffic.requests += 1
-        running = self._versions[spec.key]
-        if (refusal := running.queue.submit(job)) and (refusal := running.elastic.resubmit(job, refusal)):
-            raise UnavailableError(_no_worker(name, version), running.failure() or refusal)
+        if refusal := self._versions[spec.key].submit(job):
+            raise UnavailableError(_no_worker(name, version), refusal)
         if spec.client_timeout > 0:
             job.expire_after(spec.client_timeout / 1000)
         return job.future
@@ -306,7 +305,7 @@ class Engine:
         """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
         running = self._versions[self._registry.find(name, version).key]
         job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
-        if (refusal := running.queue.submit(job)) and (refusal := running.elastic.resubmit(job, refusal)):
+        if refusal := running.submit(job):
             text = "has no worker to serve describe request. Please use scale workers API to add workers."
             raise UnavailableError(f'Model "{name}" {text}', refusal)
         return job.future

@@ -23,6 +23,10 @@ class WorkerState(StrEnum):
     STOPPED = "stopped"
 
 
+# A worker in one of these states does not serve, and is there to be retried.
+FAILING = (WorkerState.BACKING_OFF, WorkerState.FAILED)
+
+
 class VersionState(StrEnum):
     """What a version is doing, as the window words it: its worst interesting worker decides."""
 
@@ -137,8 +141,7 @@ class VersionSnapshot:
     @property
     def cause(self) -> str:
         """The last line of why this version is not well, empty when it is."""
-        failed = (WorkerState.FAILED, WorkerState.BACKING_OFF)
-        return next((worker.last_death for worker in self.workers if worker.state in failed), "")
+        return next((worker.last_death for worker in self.workers if worker.state in FAILING), "")
 
 
 @dataclass(frozen=True, slots=True)

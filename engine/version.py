@@ -8,7 +8,7 @@ from engine import SERVER_VERSION
 from engine.devices.placement import ON_CPU, Placement
 from engine.elastic import Elastic
 from engine.serving.choice import make_queue
-from engine.snapshots import VersionSnapshot, VersionState, WorkerState
+from engine.snapshots import FAILING, VersionSnapshot, VersionState, WorkerState
 from engine.workers.lifecycle import Limits
 from engine.workers.log import WorkerLog
 from engine.workers.pool import Pool
@@ -108,20 +108,21 @@ class Version:
 
         The workers here may never serve it: those that wait to be restarted leave at once when their version goes.
         """
-        self.queue.hand_over(lambda job: job.traffic is by_name and successor.accepts(job))
+        self.queue.hand_over(lambda job: job.traffic is by_name and not successor.submit(job))
 
-    def failure(self) -> str:
+    def submit(self, job: Job) -> str:
+        """Queue a job, waking the version up when it rests; return "", or why it is refused and what helps."""
+        if not (refusal := self.queue.submit(job)) or not (refusal := self.elastic.resubmit(job, refusal)):
+            return ""
+        return self._failure() or refusal
+
+    def _failure(self) -> str:
         """Say why no worker serves when they have failed for good and what helps; "" in any other case."""
         workers = self.pool.workers.values()
         if not workers or any(worker.state is not WorkerState.FAILED for worker in workers):
             return ""
         cause = next(iter(workers)).life.facts.last_death
         return f"The workers have failed: {cause}. Mend that, then scale the model again, or retry in the window."
-
-    def accepts(self, job: Job) -> bool:
-        """Queue a job if there is room for it, and wake the version up when it rests."""
-        refusal = self.queue.submit(job)
-        return not (refusal and self.elastic.resubmit(job, refusal))
 
     def _workers_changed(self) -> None:
         self.elastic.workers_changed()
@@ -159,7 +160,7 @@ def worker_plan(spec: VersionSpec, folder: Path, launch: LaunchSpec, settings: S
 
 def _state(workers: list[WorkerState], *, busy: bool) -> VersionState:
     """Return the worst interesting state of the workers, as the window words it."""
-    if any(state in (WorkerState.FAILED, WorkerState.BACKING_OFF) for state in workers):
+    if any(state in FAILING for state in workers):
         return VersionState.FAILED
     if any(state in (WorkerState.STARTING, WorkerState.LOADING) for state in workers):
         return VersionState.LOADING

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ConflictError, MarinaError
 from engine.registration import Registration
-from engine.snapshots import WorkerState
+from engine.snapshots import FAILING
 from engine.tasks import TaskGroup
 from gui.dialogs.asking import ask
 from gui.dialogs.register import RegisterDialog
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gui.widgets.banner import Banner
 
 SAMPLE = Path(__file__).resolve().parent.parent / "resources" / "sample" / "digits.mar"
-FAILING = (WorkerState.BACKING_OFF, WorkerState.FAILED)
 log = logging.getLogger(__name__)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ts.utils.encoding import bytes_of
 from ts.utils.util import PredictionException
 
 from .telling import as_text, kind_of, sendable
@@ -59,15 +57,8 @@ def encode_values(values: Any, count: int, limit: int) -> list[bytes | bytearray
 
 def encode_value(value: Any) -> bytes | bytearray:
     """Return one answer as bytes: text in UTF-8, a tensor as a torch archive, other values as indented JSON."""
-    if isinstance(value, (bytes, bytearray)):
-        return value
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        buffer = io.BytesIO()
-        torch.save(value, buffer)
-        return buffer.getvalue()
     try:
-        return (value if isinstance(value, str) else json.dumps(value, indent=2)).encode()
+        return bytes_of(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise HandlerOutputError(Failure(503, "Unsupported model output data type."), str(error)) from None
 

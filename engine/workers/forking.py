@@ -12,14 +12,13 @@ import contextlib
 import json
 import logging
 import os
-import signal
 import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.threads import Threads
-from engine.workers.launcher import OUTPUT_GRACE, RUNTIME, SpawnedProcess, SpawnLauncher
+from engine.workers.launcher import RUNTIME, SessionProcess, SpawnedProcess, SpawnLauncher
 from engine.workers.output import Lines
 
 if TYPE_CHECKING:
@@ -229,17 +228,15 @@ class ForkServer:
             child.watch()
 
 
-class ForkedProcess:
+class ForkedProcess(SessionProcess["int | None"]):
     """A worker that the fork server has forked, and what it prints."""
 
     def __init__(self, pid: int, forget: Callable[[], object]) -> None:
         """`forget` is called once when the process has ended."""
-        self.pid = pid
+        super().__init__(pid)
         self._forget = forget
-        self._returncode: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._streams: list[asyncio.ReadTransport] = []
         self._open = 0
-        self._read = asyncio.Event()
 
     async def listen(self, line: Callable[[str], None], descriptor: int) -> None:
         """Give each line that comes out of the pipe `descriptor`, which is closed in the end, to `line`."""
@@ -247,23 +244,6 @@ class ForkedProcess:
         pipe = os.fdopen(descriptor, "rb", 0)
         reading = asyncio.get_running_loop().connect_read_pipe(lambda: Printed(Lines(line), self._silent), pipe)
         self._streams.append((await reading)[0])
-
-    async def wait(self) -> int | None:
-        """Return the exit code once the process is gone and its output is read; None when nobody knows the code."""
-        returncode = await asyncio.shield(self._returncode)
-        # Who has left the session as well may still hold the pipes: what it prints is not waited for.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._read.wait(), OUTPUT_GRACE)
-        for stream in self._streams:
-            stream.close()
-        return returncode
-
-    def kill(self) -> None:
-        """End the process and every process in its session; safe to call when it is gone."""
-        if self._returncode.done():
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
 
     def ended(self, returncode: int | None) -> None:
         """Take note that the process has ended."""
@@ -286,6 +266,10 @@ class ForkedProcess:
         os.close(watcher)
         self.kill()
         self.ended(None)
+
+    def _close(self) -> None:
+        for stream in self._streams:
+            stream.close()
 
     def _silent(self) -> None:
         self._open -= 1

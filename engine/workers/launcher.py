@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from engine.workers.output import Lines
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RUNTIME = Path(__file__).parent.parent / "runtime" / "__main__.py"
 # How long the output of a process that is gone is still read, in seconds.
 OUTPUT_GRACE = 1.0
+# What a launcher may know of a process that has ended: its exit code, or None.
+Code = TypeVar("Code", bound="int | None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,36 @@ class SpawnLauncher:
         """There is nothing to let go of."""
 
 
-class SpawnedProcess(asyncio.SubprocessProtocol):
+class SessionProcess(Generic[Code]):
+    """A process that leads a session of its own: its end, the end of its output, and how to bring the former about."""
+
+    def __init__(self, pid: int = 0) -> None:
+        """`pid` may be set later, before anything else happens."""
+        self.pid = pid
+        self._returncode: asyncio.Future[Code] = asyncio.get_running_loop().create_future()
+        self._read = asyncio.Event()
+
+    async def wait(self) -> Code:
+        """Return the exit code once the process is gone and its output is read."""
+        returncode = await asyncio.shield(self._returncode)
+        # Who has left the session as well may still hold the pipes: what it prints is not waited for.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._read.wait(), OUTPUT_GRACE)
+        self._close()
+        return returncode
+
+    def kill(self) -> None:
+        """End the process and every process in its session; safe to call when it is gone."""
+        if self._returncode.done():
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+
+class SpawnedProcess(SessionProcess[int], asyncio.SubprocessProtocol):
     """A process of our own, and what it prints.
 
     asyncio's `Process.wait` ends only once the pipes are closed, which a process that the worker left behind may hold
@@ -112,11 +143,9 @@ class SpawnedProcess(asyncio.SubprocessProtocol):
 
     def __init__(self, output: Output) -> None:
         """`output` takes the lines that the process prints."""
-        self.pid = 0
+        super().__init__()
         self._lines = {1: Lines(partial(output, "stdout")), 2: Lines(partial(output, "stderr"))}
         self._transport: asyncio.SubprocessTransport | None = None
-        self._returncode: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._read = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio's call)."""
@@ -140,22 +169,9 @@ class SpawnedProcess(asyncio.SubprocessProtocol):
         if transport is not None:
             self._returncode.set_result(transport.get_returncode() or 0)
 
-    async def wait(self) -> int:
-        """Return the exit code once the process is gone and its output is read."""
-        returncode = await asyncio.shield(self._returncode)
-        # Who has left the session as well may still hold the pipes: what it prints is not waited for.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._read.wait(), OUTPUT_GRACE)
+    def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
-        return returncode
-
-    def kill(self) -> None:
-        """End the process and every process in its session; safe to call when it is gone."""
-        if self._returncode.done():
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
 
 
 def worker_python() -> str:

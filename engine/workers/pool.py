@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import WorkerStartError
 from engine.registry.records import Target
-from engine.snapshots import Stream, WorkerState
+from engine.snapshots import FAILING, Stream, WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
 from engine.workers.environment import share_of_cores
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engine.workers.worker import Dispatcher, WorkerPlan
 
 LEAVING = (WorkerState.DRAINING, WorkerState.STOPPED)
-FAILING = (WorkerState.BACKING_OFF, WorkerState.FAILED)
 
 
 class Pool:

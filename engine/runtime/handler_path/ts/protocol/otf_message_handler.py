@@ -6,12 +6,10 @@ here, and for tests that encode an answer and compare. Integers are 4 bytes, big
 
 from __future__ import annotations
 
-import io
-import json
 import struct
-import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..utils.encoding import bytes_of
 from ..utils.util import deprecated
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ def create_predict_response(
 ) -> bytearray:
     """Return the answers `ret` of a batch, by index in `req_id_map`; `ret` None says that it failed."""
     try:
-        bodies = {index: b"error" if ret is None else _bytes_of(ret[index]) for index in req_id_map}
+        bodies = {index: b"error" if ret is None else bytes_of(ret[index]) for index in req_id_map}
     except TypeError:
         return create_predict_response(None, req_id_map, "Unsupported model output data type.", 503)
     response = bytearray(_int(code) + _text(message))
@@ -109,18 +107,6 @@ def _head(context: Context, index: int, streams: bool) -> bytes:
     content_type = context.get_response_content_type(index)
     headers = encode_response_headers(context.get_response_headers(index))
     return _text(content_type or "") + _int(status) + _text(phrase or "") + headers
-
-
-def _bytes_of(value: Any) -> bytes | bytearray:
-    """Return one answer as bytes; raises TypeError for what is none."""
-    if isinstance(value, (bytes, bytearray)):
-        return value
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        buffer = io.BytesIO()
-        torch.save(value, buffer)
-        return buffer.getvalue()
-    return (value if isinstance(value, str) else json.dumps(value, indent=2)).encode()
 
 
 def _read(conn: socket.socket, length: int) -> bytes:
