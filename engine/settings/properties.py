@@ -1,7 +1,7 @@
 r"""Java properties files, as `java.util.Properties.load` reads them. Pure.
 
-Both kinds of comment, the separators `=`, `:` and blank, backslash continuation, the escapes `\t \n \r \f`, `\u` with four digits, and
-any other escaped character as itself.
+Both kinds of comment, the separators `=`, `:` and blank, backslash continuation, the escapes `\t \n \r \f`, `\u` with
+four digits, and any other escaped character as itself.
 """
 
 from __future__ import annotations
