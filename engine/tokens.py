@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import ipaddress
 import json
 import os
 import secrets
@@ -58,6 +57,10 @@ class Tokens:
         token = self._tokens[kind]
         return _same(_bearer(authorization), token.key) and self._now() < token.expires
 
+    def authorization(self, kind: TokenKind) -> dict[str, str]:
+        """Return the headers of a request that this kind of token opens."""
+        return {"Authorization": f"Bearer {self._tokens[kind].key}"}
+
     def may_renew(self, authorization: str) -> bool:
         """Whether the value of an Authorization header holds the renewing key."""
         return _same(_bearer(authorization), self._api_key)
@@ -105,15 +108,8 @@ def tokens_wanted(settings: Settings) -> bool:
     if settings.disable_token_authorization:
         return False
     asked_for = settings.source("disable_token_authorization") != "default"
-    addresses = (settings.inference_address, settings.management_address)
-    return asked_for or not all(_is_loopback(address.host) for address in addresses)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    addresses = settings.calling_addresses
+    return asked_for or not all(address.is_loopback for address in addresses)
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from aiohttp import web
 
 from engine.api.answers import COMMON_HEADERS, error_response, new_request_id
+from engine.settings import Settings
 from engine.tokens import TokenKind, Tokens
 
 # A guard returns the answer to a request that goes no further, None for one that may pass.
@@ -14,20 +20,56 @@ Guard = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]]
 
 REFUSED = "Token Authorization failed. Token either incorrect, expired, or not provided correctly"
 NOT_RENEWED = "Token Authentication failed. Token either incorrect, expired, or not provided correctly"
+log = logging.getLogger(__name__)
+
+# So many wrong tokens within so many seconds are answered at once, each further one as many seconds late.
+FREE_MISSES = 20
+WITHIN = 60.0
+DELAY = 0.5
 
 
-def guard(kind: TokenKind, tokens: Tokens, save: Callable[[], Awaitable[None]]) -> Guard:
-    """Return the guard of one listener. On the management one `/token` renews; `save` writes the key file then."""
+def guard(kind: TokenKind, tokens: Tokens, save: Callable[[], Awaitable[None]], refused: int = 401) -> Guard:
+    """Return the guard of one listener; it answers `refused` to whoever may not call.
+
+    On the management one `/token` renews; `save` writes the key file then. A wrong token is answered late once there
+    were many, a right one always at once: guessing is slow, and nobody can lock the owner out.
+    """
+    misses = Misses()
 
     async def check(request: web.BaseRequest) -> web.StreamResponse | None:
         authorization = request.headers.get("Authorization", "")
         if request.path == "/token" and kind is TokenKind.MANAGEMENT:
-            return await _renew(request, tokens, authorization, save)
-        if _is_open(request) or tokens.allows(kind, authorization):
+            if await _renew(request, tokens, authorization, save):
+                return _renewed()
+            text = NOT_RENEWED
+        elif _is_open(request) or tokens.allows(kind, authorization):
             return None
-        return _refusal(REFUSED)
+        else:
+            text = REFUSED
+        log.warning("Refused %s at the %s API: no valid token", request.method, kind.value)
+        await asyncio.sleep(misses.count(time.monotonic()))
+        return _refusal(text, refused)
 
     return check
+
+
+def guard_status(settings: Settings) -> int:
+    """Return the status of a refusal: TorchServe has 400 where HTTP has 401."""
+    return 400 if settings.api_dialect == "torchserve-0.12" else 401
+
+
+class Misses:
+    """Counts wrong tokens within `WITHIN` seconds."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._times: deque[float] = deque(maxlen=FREE_MISSES)
+
+    def count(self, now: float) -> float:
+        """Note one at `now`, seconds on a steady clock; returns how long its answer is to wait, in seconds."""
+        many = len(self._times) == FREE_MISSES and now - self._times[0] < WITHIN
+        self._times.append(now)
+        return DELAY if many else 0
 
 
 def _is_open(request: web.BaseRequest) -> bool:
@@ -36,17 +78,23 @@ def _is_open(request: web.BaseRequest) -> bool:
 
 async def _renew(
     request: web.BaseRequest, tokens: Tokens, authorization: str, save: Callable[[], Awaitable[None]]
-) -> web.StreamResponse:
-    """Renew the token that `type` names; the new one is in the key file alone (TorchServe)."""
+) -> bool:
+    """Renew the token that `type` names, if the caller may; the new one is in the key file alone (TorchServe)."""
     wanted = request.query.get("type", "")
     if not tokens.may_renew(authorization) or wanted not in set(TokenKind):
-        return _refusal(NOT_RENEWED)
+        return False
     tokens.renew(TokenKind(wanted))
     await save()
+    return True
+
+
+def _renewed() -> web.Response:
     headers = {**COMMON_HEADERS, "x-request-id": new_request_id(), "Content-Type": "application/json"}
     return web.Response(body=b"\n", headers=headers)
 
 
-def _refusal(text: str) -> web.Response:
-    # TorchServe: 400, not 401 or 403.
-    return error_response(400, "InvalidKeyException", text, new_request_id())
+def _refusal(text: str, status: int) -> web.Response:
+    response = error_response(status, "InvalidKeyException", text, new_request_id())
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -6,19 +6,24 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
 import psutil
 from aiohttp import web
 
-from engine.api.answers import METHOD_UNKNOWN, PATH_UNKNOWN, error_of, error_response, new_request_id
+from engine.api.answers import FIRST_ERROR, METHOD_UNKNOWN, PATH_UNKNOWN, error_of, error_response, new_request_id
 from engine.api.authorization import Guard
+from engine.api.callers import Callers
+from engine.api.connections import Connections
 from engine.api.operations import Operation
 from engine.api.request import Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
+from engine.api.tls import server_context
 from engine.engine import Engine
 from engine.errors import AddressInUseError, SettingsError
+from engine.metrics.traffic import Refused
 from engine.settings import Address
 from engine.threads import Threads
 
@@ -27,6 +32,9 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 # How long connections that are still open may take when the listener closes, in seconds.
 CLOSE_GRACE = 2.0
+# How long the rest of a body is read that nobody wants, so that its sender reads the answer, in seconds.
+LINGERING = 10.0
+NO_MEMORY = "The requests that wait hold as much as they may (max_request_memory). Try again later."
 
 
 class Listener:
@@ -47,19 +55,29 @@ class Listener:
         self._max_request_size = max_request_size
         self._guard = guard
         self._cors = cors_headers(engine.settings)
+        self._callers = Callers(engine.settings, address)
         self._sockets: list[socket.socket] = []
         self._runner: web.ServerRunner | None = None
+        self._server: Connections | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._held = 0
 
     @property
     def url(self) -> str:
         """Where the listener is reached; names the real port when the setting said 0."""
+        return str(self._real_address)
+
+    @property
+    def _real_address(self) -> Address:
         port = self._sockets[0].getsockname()[1] if self._sockets else self._address.port
-        return str(self._address._replace(port=port))
+        return self._address._replace(port=port)
 
     async def bind(self) -> None:
         """Take the address; raises AddressInUseError naming who has it, or SettingsError."""
         threads = Threads("marina-listen", 1)
         try:
+            if self._address.scheme == "https":
+                self._tls = await threads.run(server_context, self._engine.settings)
             found = await threads.run(socket.getaddrinfo, self._address.host, self._address.port, 0, socket.SOCK_STREAM)
             for family, kind, protocol, _, where in sorted(set(found)):
                 self._sockets.append(_bound(socket.socket(family, kind, protocol), where))
@@ -72,19 +90,26 @@ class Listener:
 
     async def serve(self) -> None:
         """Begin to answer; raises AddressInUseError when another program was quicker."""
+        # With the port that the system gave.
+        self._callers = Callers(self._engine.settings, self._real_address)
         # A body in gzip reaches the handler as it came, with the header that says so (TorchServe).
-        server = web.Server(
+        settings = self._engine.settings
+        self._server = server = Connections(
             self._answer,
+            most=settings.max_connections,
+            patience=settings.stalled_connection_timeout,
+            refusals=self._engine.metrics.refusals,
             request_factory=self._request,
             handler_cancellation=True,
             access_log=None,
             auto_decompress=False,
+            lingering_time=min(LINGERING, settings.stalled_connection_timeout),
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=CLOSE_GRACE)
         await self._runner.setup()
         for bound in self._sockets:
             try:
-                await web.SockSite(self._runner, bound, backlog=BACKLOG).start()
+                await web.SockSite(self._runner, bound, ssl_context=self._tls, backlog=BACKLOG).start()
             except OSError as error:
                 raise _refusal(self._address, error, "") from None
 
@@ -97,6 +122,8 @@ class Listener:
 
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
+        if self._server is not None:
+            self._server.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -116,22 +143,49 @@ class Listener:
         return request
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        size = self._size_of(request)
+        self._held += size
         try:
             response = await self._respond(request)
         except web.HTTPRequestEntityTooLarge:
             # TorchServe: bare, without a body or the common headers, and not counted.
+            self._engine.metrics.refusals[Refused.SIZE] += 1
             response = web.Response(status=413)
             response.force_close()
             return response
         except web.HTTPException as error:
             self._engine.metrics.answers.count(error.status)
             raise
+        finally:
+            self._held -= size
         self._engine.metrics.answers.count(response.status)
         return response
 
+    def _size_of(self, request: web.BaseRequest) -> int:
+        """Return the bytes that a request's body may need; one that does not tell its size may need the limit."""
+        if not request.can_read_body:
+            return 0
+        told = request.content_length
+        return self._max_request_size if told is None else min(told, self._max_request_size)
+
+    def _refusal_of(self, request: web.BaseRequest) -> web.Response | None:
+        """Return the answer to a request that nobody looks at any closer."""
+        if reason := self._callers.refusal(request.raw_path, request.headers):
+            self._engine.metrics.refusals[Refused.CALLER] += 1
+            log.warning("Refused %s at %s: %s", request.method, self.url, reason)
+            return error_response(403, "ForbiddenException", reason, new_request_id())
+        if self._held > self._engine.settings.max_request_memory:
+            self._engine.metrics.refusals[Refused.MEMORY] += 1
+            return error_response(503, "ServiceUnavailableException", NO_MEMORY, new_request_id())
+        return None
+
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        if (refused := self._refusal_of(request)) is not None:
+            return refused
         try:
             if self._guard is not None and (refusal := await self._guard(request)) is not None:
+                if refusal.status >= FIRST_ERROR:
+                    self._engine.metrics.refusals[Refused.TOKEN] += 1
                 return refusal
             operation, values = self._router.find(request.method, request.path)
             return await operation.handler(self._engine, request, values)

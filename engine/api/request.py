@@ -30,6 +30,8 @@ class Request(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.update(self.cors)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("X-Frame-Options", "DENY")
         # Which libraries at which versions answer is nobody's business; what a handler says of itself stays.
         if response.headers.get("Server") == SERVER_SOFTWARE:
             del response.headers["Server"]

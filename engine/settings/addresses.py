@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,10 +20,30 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    @property
+    def url_host(self) -> str:
+        """The host as URLs write it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for every address of this machine."""
+        try:
+            return ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
     def __str__(self) -> str:
         """Return the address as a URL without path."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{self.url_host}:{self.port}"
 
 
 def parser(default_ports: dict[str, int]) -> Callable[[str], Address]:
@@ -38,8 +59,6 @@ def parser(default_ports: dict[str, int]) -> Callable[[str], Address]:
         port = int(match["port"] or default_ports[scheme])
         if port > _LAST_PORT:
             raise ValueError(f"a port is a number from 0 to {_LAST_PORT}")
-        if scheme == "https":
-            raise ValueError("TLS is not available yet; write http instead of https")
         return Address(scheme, match["host"].strip("[]"), port)
 
     return parse

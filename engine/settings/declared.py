@@ -17,6 +17,9 @@ from engine.settings.addresses import Address
 from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
 
+# What a source begins with when the user may change the value in the window.
+DEFAULT, SAVED, CHOSEN = "default", "saved settings", "chosen in the window"
+
 __all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "Setting", "Settings"]
 
 
@@ -43,6 +46,7 @@ _INFERENCE_PORTS = {"http": 80, "https": 443}
 _MANAGEMENT_PORTS = {"http": 8081, "https": 8444}
 _METRICS_PORTS = {"http": 8082, "https": 8445}
 _SECONDS = values.integer(1)
+_PORT = values.integer(0, 65535)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +54,10 @@ class Settings:
     """All effective values; fields without an own meaning are described by their `Setting`.
 
     `sources` maps a key to where its value came from, and `source` answers for every key. `unknown_keys` are those of
-    the file that nobody knows, `ignored_keys` those keys and options of TorchServe that Marina does not act on; both
-    are worth one line in the log. `open_files` are the archives given to the window, `sample` asks it to load the
-    sample model, `show_version` and `print_config` ask the caller to print and leave.
+    the files that nobody knows, `problems` say what of the saved settings was passed over, `ignored_keys` are those
+    keys and options of TorchServe that Marina does not act on; all are worth one line in the log. `open_files` are the
+    archives given to the window, `sample` asks it to load the sample model, `show_version` and `print_config` ask the
+    caller to print and leave.
     """
 
     inference_address: Annotated[
@@ -64,6 +69,31 @@ class Settings:
     metrics_address: Annotated[Address, Setting(addresses.parser(_METRICS_PORTS), "where metrics are read")] = field(
         default=Address("http", "127.0.0.1", 8082)
     )
+    grpc_inference_address: Annotated[
+        str, Setting(values.host, "the host at which gRPC predictions are answered, without a port")
+    ] = "127.0.0.1"
+    grpc_inference_port: Annotated[int, Setting(_PORT, "the port of gRPC predictions")] = 7070
+    grpc_management_address: Annotated[
+        str, Setting(values.host, "the host at which gRPC manages models, without a port")
+    ] = "127.0.0.1"
+    grpc_management_port: Annotated[int, Setting(_PORT, "the port at which gRPC manages models")] = 7071
+    enable_grpc_ssl: Annotated[
+        bool, Setting(values.boolean, "gRPC over TLS, with certificate_file and private_key_file")
+    ] = False
+    grpc_inference_max_connection_age_ms: Annotated[
+        int | None,
+        Setting(values.integer(1), "how long a client keeps a gRPC connection; for ever when not given", "ms"),
+    ] = None
+    grpc_inference_max_connection_age_grace_ms: Annotated[
+        int | None, Setting(values.integer(1), "what calls on a connection of that age have to finish", "ms")
+    ] = None
+    grpc_management_max_connection_age_ms: Annotated[
+        int | None,
+        Setting(values.integer(1), "how long a client keeps a gRPC connection; for ever when not given", "ms"),
+    ] = None
+    grpc_management_max_connection_age_grace_ms: Annotated[
+        int | None, Setting(values.integer(1), "what calls on a connection of that age have to finish", "ms")
+    ] = None
     model_store: Annotated[
         Path | None,
         Setting(
@@ -160,6 +190,17 @@ class Settings:
     ] = None
     max_request_size: Annotated[int, Setting(values.integer(1), "the largest request", "bytes")] = 6_553_500
     max_response_size: Annotated[int, Setting(values.integer(1), "the largest answer", "bytes")] = 6_553_500
+    max_request_memory: Annotated[
+        int,
+        Setting(values.integer(1, 2**40), "what the bodies of all requests to one address may hold together", "bytes"),
+    ] = 1024**3
+    max_connections: Annotated[
+        int, Setting(values.integer(1, 1_000_000), "connections that one address has at most", "connections")
+    ] = 2000
+    stalled_connection_timeout: Annotated[
+        int,
+        Setting(_SECONDS, "time after which a connection is closed whose client neither sends nor reads", "seconds"),
+    ] = 60
     allowed_urls: Annotated[
         tuple[str, ...] | None,
         Setting(values.patterns, "where archives may be fetched from, as regular expressions; nowhere when empty"),
@@ -167,11 +208,15 @@ class Settings:
     use_env_allowed_urls: Annotated[
         bool, Setting(values.boolean, "take allowed_urls from the environment as well", environment=False)
     ] = False
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Setting(values.hosts, "further names that this machine may be called by; * lets every name in"),
+    ] = ()
     enable_model_api: Annotated[
         bool,
         Setting(
             values.boolean,
-            "allow registering and unregistering over REST",
+            "allow registering and unregistering over REST and gRPC",
             flags=("--enable-model-api",),
             constant="true",
         ),
@@ -184,6 +229,14 @@ class Settings:
             flags=("--disable-token-auth", "--dt"),
             constant="true",
         ),
+    ] = False
+    certificate_file: Annotated[
+        Path | None, Setting(values.file, "the certificate of https addresses, PEM, with those above it")
+    ] = None
+    private_key_file: Annotated[Path | None, Setting(values.file, "the key of that certificate, PEM")] = None
+    insecure_network: Annotated[
+        bool,
+        Setting(values.boolean, "with disable_token_authorization, answer other machines without a token as well"),
     ] = False
     token_expiration_min: Annotated[
         float,
@@ -223,18 +276,47 @@ class Settings:
         bool,
         Setting(
             values.boolean,
-            "bring back the last run's models, and record this run's",
+            "bring back the last run's models",
+            flags=("--no-restore",),
+            constant="false",
+        ),
+    ] = True
+    record: Annotated[
+        bool,
+        Setting(
+            values.boolean,
+            "record this run's models; without a record none are brought back either",
             flags=("--ncs", "--no-config-snapshots"),
             constant="false",
         ),
     ] = True
     sources: Mapping[str, str] = field(default_factory=dict)
     unknown_keys: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     ignored_keys: tuple[str, ...] = ()
     open_files: tuple[Path, ...] = ()
     sample: bool = False
     show_version: bool = False
     print_config: bool = False
+
+    @property
+    def grpc_inference(self) -> Address:
+        """Where gRPC predictions are answered."""
+        return Address(self._grpc_scheme, self.grpc_inference_address, self.grpc_inference_port)
+
+    @property
+    def grpc_management(self) -> Address:
+        """Where gRPC manages models."""
+        return Address(self._grpc_scheme, self.grpc_management_address, self.grpc_management_port)
+
+    @property
+    def calling_addresses(self) -> tuple[Address, ...]:
+        """Where models can be used and managed, so that whoever reaches these runs code here."""
+        return self.inference_address, self.management_address, self.grpc_inference, self.grpc_management
+
+    @property
+    def _grpc_scheme(self) -> str:
+        return "grpcs" if self.enable_grpc_ssl else "grpc"
 
     @staticmethod
     @cache
@@ -248,7 +330,11 @@ class Settings:
         """Return where the value came from, for example `config.properties line 3 (/path)`, or `default`."""
         if key not in self.declared():
             raise KeyError(key)
-        return self.sources.get(key, "default")
+        return self.sources.get(key, DEFAULT)
+
+    def is_free(self, key: str) -> bool:
+        """Whether what the user saves decides it: no file, option or variable that goes before says anything."""
+        return self.source(key).startswith((DEFAULT, SAVED, CHOSEN))
 
     def describe(self) -> list[tuple[str, str, str]]:
         """Return key, value as text, and source of every setting."""
@@ -258,7 +344,7 @@ class Settings:
         """Return a copy with other values; their source is the window."""
         if strangers := changed.keys() - self.declared().keys():
             raise KeyError(*strangers)
-        sources = {**self.sources, **dict.fromkeys(changed, "chosen in the window")}
+        sources = {**self.sources, **dict.fromkeys(changed, CHOSEN)}
         return dataclasses.replace(self, sources=sources, **changed)  # type: ignore[arg-type]  # keys are checked above
 
     def model_defaults(self, name: str, version: str) -> ModelDefaults:
@@ -271,20 +357,10 @@ class Settings:
 IGNORED_KEYS = frozenset(
     {
         "async_logging",
-        "certificate_file",
         "cpp_log_config",
         "cpu_launcher_args",
         "cpu_launcher_enable",
         "debug",
-        "enable_grpc_ssl",
-        "grpc_inference_address",
-        "grpc_inference_max_connection_age_grace_ms",
-        "grpc_inference_max_connection_age_ms",
-        "grpc_inference_port",
-        "grpc_management_address",
-        "grpc_management_max_connection_age_grace_ms",
-        "grpc_management_max_connection_age_ms",
-        "grpc_management_port",
         "initial_distribution_port",
         "initial_worker_port",
         "io_ratio",
@@ -298,7 +374,6 @@ IGNORED_KEYS = frozenset(
         "number_of_netty_threads",
         "plugins_path",
         "prefer_direct_buffer",
-        "private_key_file",
         "python",
         "system_metrics_cmd",
         "ts_header_key_sequence_end",

@@ -2,7 +2,7 @@
 
 TorchServe: TS_* variables, where the file says `enable_envvars_config=true`, go before the command line, and that
 before the file. The file is the one named by TS_CONFIG_FILE, else by `--ts-config`, else `config.properties` in the
-working folder, if it is there.
+working folder, if it is there. What the user saved in the window comes last, and never keeps Marina from starting.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.errors import SettingsError
 from engine.settings import commandline, properties, values
 from engine.settings.commandline import CommandLine
-from engine.settings.declared import IGNORED_KEYS, Setting, Settings
+from engine.settings.declared import IGNORED_KEYS, SAVED, Setting, Settings
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
@@ -24,17 +24,33 @@ _MAX_FILE_SIZE = 1024 * 1024
 OPEN_INFERENCE_VARIABLE = "TS_OPEN_INFERENCE_PROTOCOL"
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """A value as text, with where it stands."""
 
     text: str
     source: str
 
 
-def load(arguments: Sequence[str], environ: Mapping[str, str], working_folder: Path, *, program: str) -> Settings:
+class _Saved(NamedTuple):
+    """What the saved settings say, its values, and why some of it cannot be used."""
+
+    given: dict[str, Given]
+    values: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+def load(
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    working_folder: Path,
+    *,
+    program: str,
+    saved: Path | None = None,
+) -> Settings:
     """Return the effective settings of `program` ("marina" or "marina-server").
 
-    `arguments` come without the program's name; relative paths start at `working_folder`.
+    `arguments` come without the program's name; relative paths start at `working_folder`. `saved` is the file of what
+    the user saved in the window, if it is there.
 
     Raises:
         SettingsError: a value, a key's source or the file cannot be used; the text says what to do.
@@ -44,14 +60,16 @@ def load(arguments: Sequence[str], environ: Mapping[str, str], working_folder: P
     line = commandline.parse(arguments, program)
     file = _find_file(line, environ, working_folder)
     in_file = _read_file(file, environ) if file else {}
-    on_line = {key: _Given(*given) for key, given in line.given.items()}
-    given = in_file | on_line | _from_environment(in_file, environ)
+    on_line = {key: Given(*given) for key, given in line.given.items()}
+    own = _read_saved(saved, environ)
+    given = in_file | on_line | _from_environment(own.given | in_file, environ)
     declared = Settings.declared()
     known = {key: one for key, one in given.items() if key in declared}
     return Settings(
-        **{key: _value(key, one, working_folder) for key, one in known.items()},
-        sources={key: one.source for key, one in known.items()},
-        unknown_keys=tuple(sorted(in_file.keys() - declared.keys() - IGNORED_KEYS)),
+        **(own.values | {key: value_of(key, one, working_folder) for key, one in known.items()}),
+        sources={key: one.source for key, one in ({key: own.given[key] for key in own.values} | known).items()},
+        unknown_keys=tuple(sorted((in_file.keys() | own.given.keys()) - declared.keys() - IGNORED_KEYS)),
+        problems=own.problems,
         ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored),
         open_files=tuple(working_folder / path for path in line.open_files),
         sample=line.sample,
@@ -75,19 +93,42 @@ def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Pa
     return path if path.is_file() else None
 
 
-def _read_file(path: Path, environ: Mapping[str, str]) -> dict[str, _Given]:
+def _read_saved(path: Path | None, environ: Mapping[str, str]) -> _Saved:
+    """Read the saved settings; what cannot be used is passed over."""
+    if path is None or not path.is_file():
+        return _Saved({}, {}, ())
+    try:
+        given = _read_file(path, environ, SAVED)
+    except SettingsError as error:
+        return _Saved({}, {}, (str(error),))
+    found: dict[str, Any] = {}
+    problems = []
+    for key in sorted(given.keys() & Settings.declared().keys()):
+        try:
+            found[key] = value_of(key, given[key], path.parent)
+        except SettingsError as error:
+            problems.append(str(error))
+    return _Saved(given, found, tuple(problems))
+
+
+def _read_file(path: Path, environ: Mapping[str, str], name: str = "") -> dict[str, Given]:
     """Return the file's keys, the last of each, with `$$NAME$$` replaced from the environment."""
     try:
-        entries = properties.parse(_decode(_read_bytes(path)))
+        entries = properties.parse(read_text(path))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise SettingsError(f"{path} is no properties file: {error}.") from error
     found = {}
     for entry in entries:
-        source = f"{path.name} line {entry.line} ({path})"
-        found[entry.key] = _Given(_substitute(entry, environ, source).strip(), source)
+        source = f"{name or path.name} line {entry.line} ({path})"
+        found[entry.key] = Given(_substitute(entry, environ, source).strip(), source)
     return found
+
+
+def read_text(path: Path) -> str:
+    """Read a properties file, in whichever of the two encodings; raises OSError, and ValueError when it is huge."""
+    return _decode(_read_bytes(path))
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -119,18 +160,18 @@ def _substitute(entry: properties.Entry, environ: Mapping[str, str], source: str
     return _VARIABLE.sub(value, entry.value)
 
 
-def _from_environment(in_file: Mapping[str, _Given], environ: Mapping[str, str]) -> dict[str, _Given]:
+def _from_environment(in_file: Mapping[str, Given], environ: Mapping[str, str]) -> dict[str, Given]:
     """Return what TS_* variables say, where the file allows them to; one needs no leave (TorchServe)."""
     found = {}
     if word := environ.get(OPEN_INFERENCE_VARIABLE):
-        found["ts_open_inference_protocol"] = _Given(str(word == "oip"), f"variable {OPEN_INFERENCE_VARIABLE}")
+        found["ts_open_inference_protocol"] = Given(str(word == "oip"), f"variable {OPEN_INFERENCE_VARIABLE}")
     if not _is_on(in_file, "enable_envvars_config"):
         return found
     declared = Settings.declared().items()
     named = {key: _variable_of(key, setting) for key, setting in declared if setting.environment}
     if not _is_on(in_file, "use_env_allowed_urls"):
         del named["allowed_urls"]
-    given = {key: _Given(environ[name], f"variable {name}") for key, name in named.items() if name in environ}
+    given = {key: Given(environ[name], f"variable {name}") for key, name in named.items() if name in environ}
     return found | given
 
 
@@ -138,11 +179,11 @@ def _variable_of(key: str, setting: Setting) -> str:
     return setting.environment if isinstance(setting.environment, str) else f"TS_{key.upper()}"
 
 
-def _is_on(in_file: Mapping[str, _Given], key: str) -> bool:
+def _is_on(in_file: Mapping[str, Given], key: str) -> bool:
     return key in in_file and in_file[key].text.lower() == "true"
 
 
-def _value(key: str, given: _Given, working_folder: Path) -> Any:
+def value_of(key: str, given: Given, working_folder: Path) -> Any:
     """Return the value of a text. An empty text stands for the default, but `allowed_urls=` allows nothing."""
     setting = Settings.declared()[key]
     default = Settings.__dataclass_fields__[key].default

@@ -1,4 +1,4 @@
-r"""Java properties files, as `java.util.Properties.load` reads them. Pure.
+r"""Java properties files, read as `java.util.Properties.load` does, and edited with care for what stands there. Pure.
 
 Both kinds of comment, the separators `=`, `:` and blank, backslash continuation, the escapes `\t \n \r \f`, `\u` with
 four digits, and any other escaped character as itself.
@@ -7,12 +7,13 @@ four digits, and any other escaped character as itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _BLANKS = " \t\f"
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<char>.)|$)", re.DOTALL)
+_AFTER_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 # The key ends at the first separator that no backslash protects.
 _PAIR = re.compile(r"(?P<key>(?:\\.|[^\\=: \t\f])*)[ \t\f]*(?:[=:][ \t\f]*)?(?P<value>.*)", re.DOTALL)
 
@@ -70,3 +71,32 @@ def _unescape(text: str, number: int) -> str:
         return _ESCAPES.get(char, char)
 
     return _ESCAPE.sub(plain, text)
+
+
+def edited(text: str, changes: Mapping[str, str | None]) -> str:
+    """Return the file's text with other values; None takes a key out. Whatever else stands there is kept as it is."""
+    lines = [line for line in _AFTER_LINE_END.split(text) if line]
+    left = dict(changes)
+    for entry in reversed(parse(text)):
+        if entry.key not in changes:
+            continue
+        first, last = entry.line - 1, _last_line(lines, entry.line - 1)
+        value = left.pop(entry.key, None)
+        lines[first : last + 1] = [] if value is None else [_line(entry.key, value)]
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    if lines and _continues(lines[-1].rstrip("\r\n")):
+        lines.append("\n")
+    return "".join((*lines, *(_line(key, value) for key, value in left.items() if value is not None)))
+
+
+def _last_line(lines: list[str], first: int) -> int:
+    last = first
+    while last + 1 < len(lines) and _continues(lines[last].rstrip("\r\n")):
+        last += 1
+    return last
+
+
+def _line(key: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{key}={escaped}\n"

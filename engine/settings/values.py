@@ -5,6 +5,7 @@ A reason completes the sentence "KEY = TEXT: ...", and says what may stand there
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable
@@ -132,6 +133,31 @@ def patterns(text: str) -> tuple[str, ...]:
     for part in found:
         pattern(part)
     return found
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Read names of hosts with commas between them, each as `Host` may say it; `*` stands for every name."""
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for part in found:
+        if part != "*" and not re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", part):
+            raise ValueError(f"{part!r} is no host; write names like gpu-box.lab or gpu-box.lab:8081")
+    return found
+
+
+def host(text: str) -> str:
+    """Read the name or the address of one host to listen on, an IPv6 one with or without brackets."""
+    bare = text.strip("[]")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", bare) and not _is_ipv6(bare):
+        raise ValueError("it is no host; write it like 127.0.0.1, without a port")
+    return bare
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def header(text: str) -> str:

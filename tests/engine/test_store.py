@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -145,16 +147,73 @@ def test_a_damaged_file_is_set_aside_and_reported(path: Path, content: bytes, ca
     assert read(path) == [ONE]
 
 
-def test_a_row_that_cannot_be_read_sets_the_record_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    change(path, lambda s: s.add(ONE))
-    database = sqlite3.connect(path)
-    with database:
-        database.execute("""update versions set spec = '{"name": 1}'""")
-    database.close()
+def spoil_a_row(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("""update versions set spec = '{"name": 1}' where version = '1'""")
 
-    assert read(path) == []
-    assert "damaged" in caplog.text
-    assert len(list(path.parent.glob("marina.sqlite.damaged-*"))) >= 1
+
+def copy_of(path: Path) -> Path:
+    return path.with_name("marina.sqlite.copy")
+
+
+def test_a_row_that_cannot_be_read_comes_from_the_copy(path: Path) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
+    spoil_a_row(path)
+    assert read(path) == [ONE, TWO]
+
+
+def test_a_row_that_nobody_can_read_costs_no_other_and_stays(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
+    spoil_a_row(path)
+    copy_of(path).unlink()
+    assert read(path) == [TWO]
+    assert "The record of m 1 cannot be read" in caplog.text
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("select count(*) from versions").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 5000, b"garbled" * 1000, None], ids=["empty", "zeros", "text", "gone"])
+@pytest.mark.parametrize("name", ["marina.sqlite", "marina.sqlite.copy", "marina.sqlite-wal", "marina.sqlite-shm"])
+def test_one_damaged_file_loses_nothing(path: Path, name: str, damage: bytes | None) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
+    damaged = path.with_name(name)
+    if damage is None:
+        damaged.unlink(missing_ok=True)
+    else:
+        damaged.write_bytes(damage)
+    assert read(path) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 4096, 5000])
+def test_a_log_that_was_cut_short_by_a_crash_loses_nothing(path: Path, tmp_path: Path, kept: int) -> None:
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+
+    async def main() -> None:
+        store = Store(path)
+        await store.open()
+        await store.add(ONE)
+        await store.add(TWO)
+        copy_all(tmp_path, crashed)
+        await store.close()
+
+    asyncio.run(main())
+    log = crashed / "marina.sqlite-wal"
+    assert log.stat().st_size > 5000
+    log.write_bytes(log.read_bytes()[:kept])
+    assert read(crashed / path.name) == [ONE, TWO]
+
+
+def copy_all(source: Path, target: Path) -> None:
+    for file in source.glob("marina.sqlite*"):
+        shutil.copy(file, target)
+
+
+def test_a_copy_that_cannot_be_written_refuses_no_change(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    copy_of(path).mkdir()
+    change(path, lambda s: s.add(ONE))
+    assert "cannot be written" in caplog.text
+    assert read(path) == [ONE]
 
 
 def test_a_record_that_is_not_open_is_not_written(path: Path) -> None:

@@ -156,7 +156,6 @@ def test_an_unset_variable_in_a_value_is_refused(folder: Path) -> None:
         ('models={"m": {"1.0": {"minWorkers": "2"}}}', "minWorkers must be a whole number"),
         ('models={"m": {"1.0": {"runtimeType": 3}}}', "runtimeType must be a text"),
         ("inference_address=unix:/tmp/x", "unix sockets are not available yet"),
-        ("inference_address=https://127.0.0.1:8443", "TLS is not available yet"),
         ("inference_address=127.0.0.1:8080", "it is no address"),
         ("inference_address=http://127.0.0.1:65536", "a port is a number from 0 to 65535"),
         ("inference_address=http://a/b", "it is no address"),
@@ -239,8 +238,9 @@ def test_the_metrics_file_is_found_beside_the_working_folder_and_must_be_there(f
 @pytest.mark.parametrize(
     ("arguments", "key", "value"),
     [
-        (["--ncs"], "restore", False),
-        (["--no-config-snapshots"], "restore", False),
+        (["--no-restore"], "restore", False),
+        (["--ncs"], "record", False),
+        (["--no-config-snapshots"], "record", False),
         (["--enable-model-api"], "enable_model_api", True),
         (["--dt"], "disable_token_authorization", True),
         (["--disable-token-auth", "--start"], "disable_token_authorization", True),
@@ -249,7 +249,7 @@ def test_the_metrics_file_is_found_beside_the_working_folder_and_must_be_there(f
 def test_switches_of_the_command_line_go_before_the_file(
     folder: Path, arguments: list[str], key: str, value: object
 ) -> None:
-    text = "restore=true\nenable_model_api=false\ndisable_token_authorization=false\n"
+    text = "restore=true\nrecord=true\nenable_model_api=false\ndisable_token_authorization=false\n"
 
     assert getattr(read(folder, text, *arguments), key) is value
 

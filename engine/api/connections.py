@@ -1,0 +1,115 @@
+"""The connections of one listener: how many there may be, and which have stalled. On the loop.
+
+aiohttp waits for ever for the rest of a request's head or body, and for a client that does not read its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any, NamedTuple
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from typing_extensions import override
+
+from engine.metrics.traffic import Refused
+
+log = logging.getLogger(__name__)
+
+# How often connections are looked at, in parts of the time that they may stall.
+LOOKS = 4
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    b"X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nConnection: close\r\n\r\n%s"
+)
+FULL_BODY = (
+    b'{\n  "code": 503,\n  "type": "ServiceUnavailableException",\n'
+    b'  "message": "Every connection of this address is busy (max_connections). Try again later."\n}\n'
+)
+
+
+class _Progress(NamedTuple):
+    """Where a connection was when it was looked at, and when it was first seen there."""
+
+    at: tuple[int, int, int]
+    since: float
+
+
+class Connections(web.Server):
+    """At most `most` connections; one that stalls for `patience` seconds is closed.
+
+    A connection that waits for its client's next request gives its place to a new one, the oldest first.
+    """
+
+    def __init__(self, *args: Any, most: int, patience: float, refusals: Counter[Refused], **options: Any) -> None:
+        """`refusals` counts what is turned away or closed; `args` and `options` are aiohttp's."""
+        super().__init__(*args, **options)
+        self._most = most
+        self._patience = patience
+        self._seen: dict[RequestHandler, _Progress] = {}
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._refusals = refusals
+
+    @override
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._most:
+            self._make_room(handler, transport)
+        if self._timer is None:
+            self._look_later()
+
+    def stop(self) -> None:
+        """Look at nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _make_room(self, newest: RequestHandler, transport: asyncio.Transport) -> None:
+        for handler in self._connections:
+            if handler is not newest and _is_waiting(handler):
+                handler.force_close()
+                return
+        self._refusals[Refused.CONNECTIONS] += 1
+        log.warning("A connection was turned away: %d are busy (max_connections)", self._most)
+        transport.write(FULL % (len(FULL_BODY), FULL_BODY))
+        newest.force_close()
+
+    def _look_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._patience / LOOKS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now, seen, self._seen = loop.time(), self._seen, {}
+        for handler, transport in list(self._connections.items()):
+            at = _progress(handler, transport)
+            if at is None:
+                continue
+            before = seen.get(handler)
+            progress = before if before is not None and before.at == at else _Progress(at, now)
+            if now - progress.since < self._patience:
+                self._seen[handler] = progress
+            else:
+                self._refusals[Refused.STALLED] += 1
+                log.warning("A connection was closed: it stood still for %g seconds", self._patience)
+                transport.abort()
+        if self._connections:
+            self._look_later()
+
+
+def _is_waiting(handler: RequestHandler) -> bool:
+    return handler._current_request is None  # noqa: SLF001 - aiohttp has no other word for it
+
+
+def _progress(handler: RequestHandler, transport: asyncio.Transport) -> tuple[int, int, int] | None:
+    """Return how far the client has come, None while it is not its turn: its request is served, or it may rest."""
+    unread = transport.get_write_buffer_size()
+    request = handler._current_request  # noqa: SLF001
+    answered = handler._request_count  # noqa: SLF001
+    if request is None:
+        return (answered, 0, unread) if not answered or unread else None
+    if request.content.is_eof() and not unread:
+        return None
+    return answered, request.content.total_bytes, unread
