@@ -48,7 +48,7 @@ class Arrivals:
         self._is_needed = is_needed
         self._downloader = Downloader(settings.allowed_urls, home.model_store, threads)
         # Without a record, which one process at a time can open, environments end with the process as well.
-        lasting = home.environments if settings.restore else self.scratch.folder / "environments"
+        lasting = home.environments if settings.record else self.scratch.folder / "environments"
         self._environments = Environments(lasting, settings, variables, threads)
 
     async def open(self) -> None:

@@ -1,79 +1,54 @@
 """The façade: every operation on models, and the only door to what is behind it. Runs on one asyncio loop.
 
-An operation checks, records the new target in the store, and only then acts; what follows happens in the pools. Readers
-pull snapshots (`describe`, `changes`) and are woken by `subscribe`. Blocking work runs in the engine's threads.
+Readers pull snapshots (`describe`, `changes`) and are woken by `subscribe`. Blocking work runs in the engine's threads.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import logging
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
+from engine import making
+from engine.acts import Acts
 from engine.archives.sources import locate
 from engine.archives.summary import inspect
 from engine.arrivals import Arrivals
+from engine.assembly import Assembly
 from engine.at_start import models_at_start
+from engine.catalogue import Catalogue
 from engine.devices.devices import Devices
 from engine.devices.nvidia import NvidiaInventory
-from engine.elastic import rules_of
-from engine.errors import (
-    BadRequestError,
-    ConflictError,
-    MarinaError,
-    TimedOutError,
-    UnavailableError,
-    WorkerStartError,
-)
-from engine.measured import figures, measured
+from engine.errors import UnavailableError, WorkerStartError
+from engine.measured import figures
 from engine.metrics.collected import Metrics
-from engine.registration import (
-    RANGES,
-    Registration,
-    default_workers,
-    first_target,
-    name_version,
-    require_range,
-    specify,
-)
-from engine.registry.feed import Feed
-from engine.registry.records import Target, VersionSpec
-from engine.registry.registry import Registry
-from engine.sampling import sample_memory
-from engine.seating import Seating
+from engine.metrics.traffic import Refused
+from engine.registering import Registering, failed_to_start, wanted
+from engine.registration import PROCESSING, RANGES, Registration, registration_of, require_range
+from engine.restoring import Restoring
+from engine.sampling import Sampler
 from engine.serving.jobs import Input, Job, Reply
 from engine.snapshots import Changes, Key
-from engine.store import SavedVersion, Store
+from engine.store import Store
 from engine.tasks import TaskGroup
 from engine.threads import Threads
-from engine.unpacked import Unpacked, add_archive, require_handler
-from engine.version import Version, worker_plan
+from engine.unpacked import add_archive
+from engine.version import Version
 from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher, can_fork
-from engine.workers.launcher import LaunchSpec, SpawnLauncher, worker_python
+from engine.workers.launcher import SpawnLauncher, worker_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    import asyncio
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from engine.archives.manifest import Manifest
-    from engine.at_start import AtStart
     from engine.devices.inventory import Gpu, Inventory
     from engine.home import Home
-    from engine.settings import Settings, SnapshotModel
-    from engine.snapshots import ArchiveSummary, LogLines, Progress, VersionSnapshot
+    from engine.making import ArchivePlan
+    from engine.settings import Settings
+    from engine.snapshots import Act, ArchiveSummary, LogLines, Machine, Progress, VersionSnapshot
     from engine.workers.launcher import Launcher
-    from engine.workers.worker import Worker
 
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-# TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
-PROCESSING = "Processing worker updates..."
-FIRST_WORKER_ID = 9000
 # How long requests in flight may take when Marina stops, in seconds.
 STOP_GRACE = 5.0
 
@@ -82,40 +57,61 @@ class Engine:
     """Models, versions and workers of one home."""
 
     def __init__(
-        self, settings: Settings, home: Home, launcher: Launcher | None = None, inventory: Inventory | None = None
+        self,
+        settings: Settings,
+        home: Home,
+        launcher: Launcher | None = None,
+        inventory: Inventory | None = None,
+        *,
+        ends_crash_loops: bool = False,
     ) -> None:
         """Nothing happens before `start`.
 
-        `launcher` replaces the way worker processes are started, `inventory` where the GPUs are known from.
+        `launcher` replaces the way worker processes are started, `inventory` where the GPUs are known from. With
+        `ends_crash_loops` models stay away once after several starts in a row that ended unexpectedly.
         """
         self.settings = settings
         self.home = home.with_model_store(settings.model_store)
-        self._registry = Registry()
-        self._feed = Feed()
+        self._stopping = False
         self._versions: dict[Key, Version] = {}
-        self._writing = asyncio.Lock()
         self._threads = Threads("marina-disk", 4)
         self._tasks = TaskGroup()
-        self._acts = TaskGroup(on_error=_told_to_the_caller)
-        self._copying = TaskGroup(on_error=_told_to_the_caller)
-        self._leaving: set[Version] = set()
-        self._stopping = False
-        self._worker_ids = itertools.count(FIRST_WORKER_ID)
-        self._store = Store(self.home.database) if settings.restore else None
-        self._environment = worker_environment(
+        variables = worker_environment(
             os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
         )
-        self._launcher = launcher or _launcher(settings, self._environment)
-        inventory = inventory or NvidiaInventory(self._environment.get("CUDA_VISIBLE_DEVICES"))
-        self._devices = Devices(inventory, settings.number_of_gpu)
-        self._seating = Seating(self._devices, self._versions.values)
+        self._devices = Devices(
+            inventory or NvidiaInventory(variables.get("CUDA_VISIBLE_DEVICES")), settings.number_of_gpu
+        )
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
-        self._arrivals = Arrivals(settings, self.home, self._environment, self._threads, self._is_needed)
+        self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_needed)
+        self._assembly = Assembly(
+            settings,
+            variables,
+            launcher or _launcher(settings, variables),
+            self._devices,
+            self._versions,
+            self.metrics,
+            self._arrivals.environment_of,
+        )
+        self._catalogue = Catalogue(
+            self._versions,
+            Store(self.home.database) if settings.record else None,
+            self._assembly,
+            self._arrivals,
+            self.metrics,
+            exit_timeout=settings.unregister_model_timeout,
+        )
+        self._acts = Acts(self._catalogue.feed.wake)
+        self._registering = Registering(
+            settings, self._catalogue, self._arrivals, self._acts, self._devices, self._threads
+        )
+        self._restoring = Restoring(self.home.unfinished_starts if ends_crash_loops else None, self._threads)
+        self._sampler = Sampler(self._versions, self._devices, self._catalogue.feed.touch)
 
     # Start and stop
 
     async def start(self) -> None:
-        """Open the record, bring back its models, then register those that the settings name.
+        """Open the record, bring back its models unless the settings say otherwise, register those that they name.
 
         A model that cannot be brought back is named in the log and stays in the record. Raises StoreError when the
         record is in use or unreadable, SettingsError for a snapshot whose archives are gone or an unusable
@@ -124,33 +120,35 @@ class Engine:
         await self._threads.run(self._devices.look)
         await self.metrics.start()
         await self._threads.run(self.home.create)
-        saved = await self._store.open() if self._store else []
+        self._tasks.start(self._sampler.run(), "looks at the machine")
+        saved = await self._catalogue.open()
         await self._arrivals.open()
-        for version in saved:
-            await self._restore(version)
+        came_back = await self._restoring.restore(saved, self._registering, wanted=self.settings.restore)
         for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
-            await self._load_at_start(model)
-        await self._arrivals.sweep()
-        sampling = sample_memory(self._versions, self._devices, self._threads, self._feed.touch)
-        self._tasks.start(sampling, "memory of workers")
+            await self._registering.load_at_start(model)
+        if came_back:
+            await self._arrivals.sweep()
+        self._tasks.start(self._restoring.last(), "whether this start lasts")
 
     async def stop(self) -> None:
         """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""
         if self._stopping:
             return
         self._stopping = True
+        self._catalogue.refuse()
         await self._tasks.aclose()
-        await self._copying.aclose()
-        async with self._writing:
-            versions = {*self._versions.values(), *self._leaving}
-        await asyncio.gather(*(version.close(STOP_GRACE) for version in versions))
-        await self._acts.join()
-        await self._launcher.close()
-        if self._store:
-            await self._store.close()
+        await self._acts.aclose()
+        await self._catalogue.stop(STOP_GRACE)
+        await self._assembly.aclose()
+        await self._restoring.end_in_order()
         await self._arrivals.close()
         self._threads.close()
+        self._sampler.close()
         await self.metrics.aclose()
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what the person who started Marina should know about this start, in sentences."""
+        return (self._restoring.notice,) if self._restoring.notice else ()
 
     # Operations
 
@@ -165,7 +163,7 @@ class Engine:
         caller's wait.
         """
         registration.check()
-        return await self._register(registration, progress, loaded_at_startup=False)
+        return await self._registering.register(registration, progress, loaded_at_startup=False)
 
     async def scale(
         self,
@@ -183,22 +181,23 @@ class Engine:
         document). Raises BadRequestError, NotFoundError, StoreError, UnavailableError once Marina stops, and with
         `synchronous` WorkerStartError.
         """
-        target = _target(min_workers, max_workers)
+        target = wanted(min_workers, max_workers)
         require_range("timeout", timeout, *RANGES["timeout"])
-        running, coming = await self._whole(self._scale(name, version, target, timeout), f"scale {name}")
+        scaling = self._catalogue.scale(name, version, target, _seconds(timeout))
+        running, coming = await self._catalogue.whole(scaling, f"scale {name}")
         if not synchronous:
             return PROCESSING
         try:
             await running.pool.settled(coming)
         except WorkerStartError as error:
             # TorchServe: null where the call names no version.
-            raise _failed_to_start(Key(name, version or "null"), error) from error
+            raise failed_to_start(name, version or "null", error) from error
         of_version = "" if version is None else f", version: {version}"
         return f"Workers scaled to {len(running.pool.workers)} for model: {name}{of_version}"
 
     async def set_default(self, name: str, version: str) -> str:
         """Make `version` the one that answers for the bare name. Raises NotFoundError, StoreError."""
-        await self._whole(self._set_default(name, version), f"default of {name}")
+        await self._catalogue.whole(self._catalogue.set_default(name, version), f"default of {name}")
         return f'Default version successfully updated for model "{name}" to "{version}"'
 
     async def unregister(self, name: str, version: str | None = None, *, timeout: int = -1) -> str:
@@ -209,12 +208,20 @@ class Engine:
         their processes outlives its kill by `unregister_model_timeout`: the version is removed all the same.
         """
         require_range("timeout", timeout, *RANGES["timeout"])
-        await self._whole(self._unregister(name, version, timeout), f"unregister {name}")
+        unregistering = self._catalogue.unregister(name, version, _seconds(timeout))
+        await self._catalogue.whole(unregistering, f"unregister {name}")
         return f'Model "{name}" unregistered'
 
     def retry(self, name: str, version: str, worker_id: str) -> None:
         """Start a failed worker again now. Raises NotFoundError for the version."""
-        self._versions[self._registry.find(name, version).key].pool.retry(worker_id)
+        self._catalogue.find(name, version).pool.retry(worker_id)
+
+    def kill(self, name: str, version: str, worker_id: str) -> None:
+        """End a worker's process at once. Raises NotFoundError for the version.
+
+        Its jobs fail, and it starts again as after any death. Nothing happens to a worker without a process.
+        """
+        self._catalogue.find(name, version).pool.kill(worker_id)
 
     # Archives
 
@@ -223,10 +230,34 @@ class Engine:
 
         Raises InvalidArchiveError or OSError.
         """
-        copying = self._threads.run_cancellable(
-            lambda report, cancel: add_archive(path, self.home.model_store, report, cancel), progress
+        return await self._acts.carry(
+            path.name,
+            lambda report: self._threads.run_cancellable(
+                lambda step, cancel: add_archive(path, self.home.model_store, step, cancel), report
+            ),
+            progress,
         )
-        return await self._copying.start(copying, f"copy {path.name}")
+
+    async def plan_archive(self, paths: Sequence[Path]) -> ArchivePlan:
+        """Return what an archive of these files and folders would be; `making.look` has the rules and errors."""
+        return await self._threads.run(making.look, paths)
+
+    async def place_for(self, file_name: str) -> Path:
+        """Return where an archive of this name would go in the model store, with a number when the name is taken."""
+        return await self._threads.run(making.place_for, file_name, self.home.model_store)
+
+    async def make_archive(self, plan: ArchivePlan, progress: Callable[[Progress], None]) -> Path:
+        """Write an archive into the model store and return where it lies; cancelling leaves nothing behind.
+
+        Raises BadRequestError, ConflictError or OSError.
+        """
+        return await self._acts.carry(
+            plan.archive,
+            lambda report: self._threads.run_cancellable(
+                lambda step, cancel: making.make(plan, self.home.model_store, step, cancel), report
+            ),
+            progress,
+        )
 
     async def inspect(self, file_name: str) -> ArchiveSummary:
         """Return what an archive in the model store says about itself, without running anything in it.
@@ -240,8 +271,9 @@ class Engine:
 
     def describe(self, name: str, version: str | None = None) -> list[VersionSnapshot]:
         """Return the default version, the one named, or with "all" every version. Raises NotFoundError."""
-        specs = self._registry.versions(name) if version == "all" else [self._registry.find(name, version)]
-        return [self._snapshot(spec.key) for spec in specs]
+        catalogue = self._catalogue
+        versions = catalogue.versions(name) if version == "all" else [catalogue.find(name, version)]
+        return [catalogue.snapshot(one) for one in versions]
 
     def gpus(self) -> tuple[Gpu, ...]:
         """Return the GPUs that workers may use, as they were a moment ago."""
@@ -249,35 +281,43 @@ class Engine:
 
     def list_models(self) -> list[tuple[str, str]]:
         """Return name and url of every model's default version, sorted by name."""
-        return [(name, self._registry.find(name).url) for name in self._registry.names()]
+        return [(version.spec.name, version.spec.url) for version in self._catalogue.defaults()]
 
     def changes(self, since: int) -> Changes:
         """Return the newest snapshot of whatever changed after the revision `since`; 0 asks for everything."""
-        for key, version in self._versions.items():
-            if version.was_active():
-                self._feed.touch(key)
-        news = self._feed.since(since)
-        changed = tuple(self._snapshot(key) for key in news.changed)
-        return Changes(news.revision, changed, news.removed, news.complete)
+        return self._catalogue.changes(since)
 
     def log(self, name: str, version: str, since: int = 0) -> LogLines:
         """Return what a version's workers printed and how they ended, from line `since` on; raises NotFoundError.
 
         The newest lines alone are kept, those of workers that are gone included, until the version goes. Cheap to poll.
         """
-        return self._versions[self._registry.find(name, version).key].log.since(since)
+        return self._catalogue.find(name, version).log.since(since)
+
+    def acts(self) -> tuple[Act, ...]:
+        """Return the archives that are on their way in, oldest first, whoever began them. Cheap to poll."""
+        return self._acts.running
+
+    def cancel(self, act_id: int) -> None:
+        """End an act of `acts`: nothing of it remains, its caller gets CancelledActError. Harmless when it is over."""
+        self._acts.cancel(act_id)
+
+    def machine(self) -> Machine:
+        """Return the processors, the memory and the GPUs as they were a moment ago. Cheap to poll."""
+        return self._sampler.machine
+
+    def registration_of(self, name: str, version: str) -> Registration:
+        """Return what registers this version again as it is now; raises NotFoundError."""
+        found = self._catalogue.find(name, version)
+        return registration_of(found.spec, found.pool.target)
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` on the loop after every change but the coming and going of requests; returns what ends it."""
-        return self._feed.subscribe(wake)
+        return self._catalogue.feed.subscribe(wake)
 
     def is_healthy(self) -> bool:
         """Whether every default version has the workers it should (TorchServe: one that is being retried counts)."""
-        for name in self._registry.names():
-            pool = self._versions[self._registry.find(name).key].pool
-            if pool.is_short:
-                return False
-        return True
+        return not any(version.pool.is_short for version in self._catalogue.defaults())
 
     # Serving
 
@@ -289,224 +329,30 @@ class Engine:
         Raises NotFoundError and UnavailableError at once; the future raises PredictionError, or TimedOutError when the
         model sets a client timeout.
         """
-        spec = self._registry.find(name, version)
+        running = self._catalogue.find(name, version)
         job = Job(request_id, headers, inputs)
         job.traffic = traffic = self.metrics.traffic(name, version)
         traffic.requests += 1
-        if refusal := self._versions[spec.key].submit(job):
+        if refusal := running.submit(job):
+            self.metrics.refusals[Refused.QUEUE] += 1
             raise UnavailableError(_no_worker(name, version), refusal)
-        if spec.client_timeout > 0:
-            job.expire_after(spec.client_timeout / 1000)
+        if running.spec.client_timeout > 0:
+            job.expire_after(running.spec.client_timeout / 1000)
         return job.future
 
     def ask_metadata(
         self, name: str, version: str | None, request_id: str, headers: dict[str, str]
     ) -> asyncio.Future[Reply]:
         """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
-        running = self._versions[self._registry.find(name, version).key]
+        running = self._catalogue.find(name, version)
         job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
         if refusal := running.submit(job):
             text = "has no worker to serve describe request. Please use scale workers API to add workers."
             raise UnavailableError(f'Model "{name}" {text}', refusal)
         return job.future
 
-    # Behind the operations
-
-    async def _whole(self, act: Coroutine[Any, Any, T], name: str) -> T:
-        """Carry an act through even when its caller leaves half way: record, registry and workers stay in step."""
-        return await asyncio.shield(self._acts.start(act, name))
-
-    def _require_running(self) -> None:
-        if self._stopping:
-            raise UnavailableError("Marina is stopping and takes no more changes.")
-
-    async def _scale(
-        self, name: str, version: str | None, target: Target, timeout: int
-    ) -> tuple[Version, list[Worker]]:
-        async with self._writing:
-            self._require_running()
-            spec = self._registry.find(name, version)
-            if self._store:
-                await self._store.set_target(spec.key, target)
-            running = self._versions[spec.key]
-            coming = running.set_target(target, _seconds(timeout))
-        self._feed.touch(spec.key)
-        return running, coming
-
-    async def _set_default(self, name: str, version: str) -> None:
-        async with self._writing:
-            previous = self._registry.set_default(name, version)
-            try:
-                if self._store:
-                    await self._store.set_default(Key(name, version))
-            except BaseException:
-                self._registry.set_default(name, previous)
-                raise
-        self._touch_all(name)
-
-    async def _unregister(self, name: str, version: str | None, timeout: int) -> None:
-        async with self._writing:
-            spec = self._registry.require_removable(name, version)
-            if self._store:
-                await self._store.remove(spec.key)
-            leaving = self._forget(spec.key)
-        await self._close(leaving, _seconds(timeout))
-
-    async def _register(
-        self, registration: Registration, progress: Callable[[Progress], None] | None, *, loaded_at_startup: bool
-    ) -> str:
-        self._require_running()
-        url = registration.url
-        unpacked = await self._copying.start(
-            self._arrivals.bring(registration, lambda manifest: self._free_name(registration, manifest), progress),
-            f"unpack {url}",
-        )
-        act = self._add(registration, unpacked, loaded_at_startup=loaded_at_startup)
-        return await self._whole(act, f"register {url}")
-
-    async def _add(self, registration: Registration, unpacked: Unpacked, *, loaded_at_startup: bool) -> str:
-        try:
-            spec = specify(registration, unpacked, self.settings, loaded_at_startup=loaded_at_startup)
-            workers = default_workers(self.settings, len(self.gpus()), loaded_at_startup=loaded_at_startup)
-            target = first_target(registration, unpacked.config, self.settings.model_defaults(*spec.key), workers)
-            # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
-            if not (registration.synchronous and target.min_workers):
-                module_path = self._arrivals.environment_of(unpacked).module_path
-                await self._threads.run(require_handler, spec, unpacked.folder, module_path)
-            coming = await self._admit(SavedVersion(spec, target, is_default=False), unpacked)
-        except BaseException:
-            await self._arrivals.discard(registration.url, unpacked.archive, unpacked.scratch)
-            raise
-        return await self._status_of(registration, spec, target, coming)
-
-    def _free_name(self, registration: Registration, manifest: Manifest) -> str:
-        """Return the model's name; a version that is there already is refused before anything is installed for it."""
-        key = name_version(registration, manifest)
-        self._registry.require_free(key)
-        return key.name
-
-    async def _status_of(
-        self, registration: Registration, spec: VersionSpec, target: Target, coming: list[Worker]
-    ) -> str:
-        text = f'Model "{spec.name}" Version: {spec.version} registered with {target.min_workers} initial workers'
-        if target.min_workers == 0:
-            return f"{text}. Use scale workers API to add workers for the model."
-        if not registration.synchronous:
-            return PROCESSING
-        version = self._versions[spec.key]
-        try:
-            await version.pool.settled(coming)
-        except WorkerStartError as error:
-            await self._withdraw(version)
-            raise _failed_to_start(spec.key, error) from error
-        return text
-
-    async def _admit(self, saved: SavedVersion, unpacked: Unpacked) -> list[Worker]:
-        """Record a version, then let it serve; returns the workers that are to come up."""
-        spec = saved.spec
-        async with self._writing:
-            self._require_running()
-            self._registry.require_free(spec.key)
-            if self._store:
-                is_first = spec.name not in self._registry.names()
-                await self._store.add(SavedVersion(spec, saved.target, is_first or saved.is_default))
-            self._registry.add(spec)
-            return self._serve(spec, saved.target, unpacked)
-
-    def _serve(self, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
-        self._tasks.start(self._launcher.prepare(), "prepare to start workers")
-        environment = self._arrivals.environment_of(unpacked)
-        launch = LaunchSpec(environment.python, unpacked.folder, environment.variables(self._environment))
-        plan = worker_plan(spec, unpacked.folder, launch, self.settings)
-        config, name = unpacked.config, f"{spec.name} {spec.version}"
-        placement = self._devices.placement(name, config.device_type, config.device_ids)
-        plan = self._seating.seated(measured(plan, spec.name, self.metrics), spec.key, placement)
-        ids, rules = self._worker_ids, rules_of(spec, self.settings)
-        version = Version(
-            spec, unpacked.scratch, plan, self._launcher, ids, self._version_changed, placement, rules=rules
-        )
-        self._versions[spec.key] = version
-        coming = version.set_target(target)
-        self._feed.touch(spec.key)
-        return coming
-
-    async def _withdraw(self, version: Version) -> None:
-        """Take back a registration whose workers did not come up, unless somebody else has done so meanwhile."""
-        key = version.spec.key
-        async with self._writing:
-            if self._versions.get(key) is not version:
-                return
-            if self._store:
-                await self._store.remove(key)
-            self._forget(key)
-        await self._close(version, 0)
-
-    def _forget(self, key: Key) -> Version:
-        """Take a version out of sight; whoever calls this closes it, and a stop meanwhile hurries that."""
-        version = self._versions.pop(key)
-        self._leaving.add(version)
-        self._registry.remove(key)
-        self._feed.remove(key)
-        if key.name in self._registry.names():
-            self._touch_all(key.name)
-            successor = self._versions[self._registry.find(key.name).key]
-            version.pass_on(successor, self.metrics.traffic(key.name, None))
-        return version
-
-    async def _close(self, version: Version, drain_timeout: float | None) -> None:
-        try:
-            await version.close(drain_timeout, self.settings.unregister_model_timeout)
-            self._leaving.discard(version)
-        except TimeoutError:
-            # TorchServe's words. The version stays among the leaving: a stop still waits for its processes.
-            raise TimedOutError(f"Timed out while cleaning resources: {version.spec.name}") from None
-        finally:
-            self.metrics.retain(self._versions.keys())
-            await self._arrivals.discard(version.spec.url, version.spec.archive, version.scratch)
-
     def _is_needed(self, archive: str) -> bool:
         return any(version.spec.archive == archive for version in self._versions.values())
-
-    def _touch_all(self, name: str) -> None:
-        for spec in self._registry.versions(name):
-            self._feed.touch(spec.key)
-
-    def _version_changed(self, version: Version) -> None:
-        if self._versions.get(version.spec.key) is version:
-            self._feed.touch(version.spec.key)
-
-    def _snapshot(self, key: Key) -> VersionSnapshot:
-        return self._versions[key].snapshot(is_default=self._registry.default_of(key.name) == key.version)
-
-    async def _restore(self, saved: SavedVersion) -> None:
-        spec = saved.spec
-        try:
-            unpacked = await self._arrivals.bring(Registration(spec.archive), lambda _: spec.name, None)
-        except (MarinaError, OSError) as error:
-            log.error("%s %s was not brought back: %s", spec.name, spec.version, error)
-            return
-        self._registry.add(spec)
-        if saved.is_default:
-            self._registry.set_default(*spec.key)
-        self._serve(spec, saved.target, unpacked)
-
-    async def _load_at_start(self, model: AtStart) -> None:
-        try:
-            await self._register(model.registration, None, loaded_at_startup=model.snapshot is None)
-            if model.snapshot:
-                await self._follow(model.snapshot)
-        except ConflictError as error:
-            log.info("%s is there already: %s", model, error)
-        except (MarinaError, OSError) as error:
-            log.error("%s was not loaded: %s", model, error)
-
-    async def _follow(self, snapshot: SnapshotModel) -> None:
-        """Do what a registration cannot say: the largest number of workers, and the default version."""
-        key = Key(snapshot.name, snapshot.version)
-        if snapshot.max_workers > snapshot.min_workers:
-            await self.scale(*key, min_workers=snapshot.min_workers, max_workers=snapshot.max_workers)
-        if snapshot.is_default:
-            await self.set_default(*key)
 
 
 def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
@@ -515,28 +361,9 @@ def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
     return SpawnLauncher()
 
 
-def _told_to_the_caller(name: str, error: BaseException) -> None:
-    """Leave a failed act to whoever asked for it; the log is only for who looks closely."""
-    log.debug("%s failed: %r", name, error)
-
-
-def _target(min_workers: int, max_workers: int | None) -> Target:
-    target = Target(min_workers, min_workers if max_workers is None else max_workers)
-    require_range("min_worker", target.min_workers, *RANGES["min_worker"])
-    require_range("max_worker", target.max_workers, *RANGES["max_worker"])
-    if target.max_workers < target.min_workers:
-        raise BadRequestError("max_worker cannot be less than min_worker.")
-    return target
-
-
 def _seconds(timeout: int) -> float | None:
     """Return the API's timeout as a limit in seconds, None for -1 (no limit)."""
     return None if timeout < 0 else timeout
-
-
-def _failed_to_start(key: Key, error: WorkerStartError) -> WorkerStartError:
-    text = f"Failed to start workers for model {key.name} version: {key.version}"
-    return WorkerStartError(text, cause=error.cause, out_of_memory=error.out_of_memory)
 
 
 def _no_worker(name: str, version: str | None) -> str:

@@ -8,6 +8,7 @@
     ├── DefaultVersionError        the caller: the default version cannot go while others stay
     ├── InvalidArchiveError        the archive's author: no zip, no manifest, no name, an unsafe entry
     ├── RequirementsError          the archive's author: its packages cannot be installed; carries the cause
+    ├── CancelledActError          somebody ended the act while an archive was on its way; nothing of it is left
     ├── UnavailableError           nobody can serve the request now: no worker, queue full
     ├── WorkerStartError           the handler's author: no worker came up; carries the cause
     ├── PredictionError            the handler's author: the handler failed, or the worker died with the request
@@ -68,6 +69,10 @@ class RequirementsError(MarinaError):
     def __init__(self, message: str, *, cause: str = "") -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class CancelledActError(MarinaError):
+    """Somebody ended the act while an archive was on its way; nothing of it is left."""
 
 
 class UnavailableError(MarinaError):

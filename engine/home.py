@@ -20,7 +20,8 @@ class Home:
     """Marina's folders, and the file of the database.
 
     `model_store` holds archives, `unpacked` what can be unpacked again, `logs` the log files, `runtime` the sockets and
-    whatever else ends with the process, `environments` the packages that archives ask for, made when one does.
+    whatever else ends with the process, `environments` the packages that archives ask for, made when one does,
+    `config` what the user chose; its files and the folder itself are made when something is chosen.
     """
 
     model_store: Path
@@ -29,16 +30,28 @@ class Home:
     database: Path
     runtime: Path
     environments: Path
+    config: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings that the user saved: the lowest of all sources, for the window and `marina-server` alike."""
+        return self.config / "saved.properties"
+
+    @property
+    def window_file(self) -> Path:
+        """What the window remembers of itself."""
+        return self.config / "window.ini"
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> Home:
         """Return the folders of this user: all below MARINA_HOME when it is set, else where the system keeps such."""
         if environ.get("MARINA_HOME"):
             root = Path(environ["MARINA_HOME"]).absolute()
-            data, cache, state, runtime = root, root, root, root / "runtime"
+            data, cache, state, config, runtime = root, root, root, root, root / "runtime"
         else:
             system = PlatformDirs("marina", appauthor=False)
             data, cache, state = system.user_data_path, system.user_cache_path, system.user_state_path
+            config = system.user_config_path
             # platformdirs would fall back to /tmp, where anybody may plant the name.
             session = environ.get("XDG_RUNTIME_DIR")
             runtime = Path(session) / "marina" if session else cache / "runtime"
@@ -49,11 +62,17 @@ class Home:
             data / "marina.sqlite",
             runtime,
             data / "environments",
+            config,
         )
 
     def with_model_store(self, path: Path | None) -> Home:
         """Return a home whose archives lie in `path`; None leaves it as it is."""
         return dataclasses.replace(self, model_store=path) if path else self
+
+    @property
+    def unfinished_starts(self) -> Path:
+        """The file that counts starts which did not last."""
+        return self.database.with_name("unfinished-starts")
 
     def create(self) -> None:
         """Make the folders that are missing, for this user alone (mode 0700). Blocking: run it in a thread.

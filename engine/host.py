@@ -6,11 +6,11 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from engine.api.authorization import Guard, guard
+from engine.api.authorization import Guard, guard, guard_status
 from engine.api.listener import Listener
 from engine.api.sites import sites
-from engine.archives.urls import reaching_inside
 from engine.engine import Engine
+from engine.exposure import open_doors, require_guarded
 from engine.home import Home
 from engine.settings import Settings
 from engine.tokens import KeyFile, TokenKind, Tokens, tokens_wanted
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 class Host:
     """Starts everything in order and stops it in the reverse one."""
 
-    def __init__(self, settings: Settings, home: Home) -> None:
-        """Nothing happens before `start`."""
+    def __init__(self, settings: Settings, home: Home, *, ends_crash_loops: bool = False) -> None:
+        """Nothing happens before `start`. `ends_crash_loops` as for `Engine`."""
         self.settings = settings
-        self.engine = Engine(settings, home)
+        self.engine = Engine(settings, home, ends_crash_loops=ends_crash_loops)
         self._keys = _key_file(settings, self.engine.home) if tokens_wanted(settings) else None
         # By the names of the APIs that each one answers for.
         self._listeners: dict[tuple[str, ...], Listener] = {}
@@ -37,14 +37,21 @@ class Host:
         """The URLs of the APIs by name; empty while nothing answers."""
         return dict(self._addresses)
 
+    def authorization(self, listener: str) -> dict[str, str]:
+        """Return the headers that requests to this listener need now; none without tokens, and where none is asked."""
+        kind = next((kind for kind in TokenKind if kind.value == listener), None)
+        return self._keys.tokens.authorization(kind) if self._keys and kind else {}
+
     async def start(self) -> None:
         """Take the addresses, bring the models back, then begin to answer.
 
         Raises AddressInUseError, SettingsError, StoreError or OSError; everything is stopped again then.
         """
         _name_idle_keys(self.settings)
-        _name_open_urls(self.settings)
-        guards = _guards(self._keys) if self._keys else {}
+        require_guarded(self.settings)
+        for door in open_doors(self.settings):
+            log.warning("Open by a setting: %s", door)
+        guards = _guards(self._keys, self.settings) if self._keys else {}
         for apis, address, operations, check in sites(self.settings, guards):
             limit = self.settings.max_request_size
             self._listeners[apis] = Listener(self.engine, address, operations, limit, check)
@@ -82,21 +89,17 @@ def _key_file(settings: Settings, home: Home) -> KeyFile:
     return KeyFile(home.runtime, Tokens(timedelta(minutes=settings.token_expiration_min)))
 
 
-def _guards(keys: KeyFile) -> dict[str, Guard]:
+def _guards(keys: KeyFile, settings: Settings) -> dict[str, Guard]:
     """Return a guard for each listener that has a token of its own, by the listener's name."""
-    return {kind.value: guard(kind, keys.tokens, keys.write) for kind in TokenKind}
+    refused = guard_status(settings)
+    return {kind.value: guard(kind, keys.tokens, keys.write, refused) for kind in TokenKind}
 
 
 def _name_idle_keys(settings: Settings) -> None:
     """Say once which keys have no effect, so that none is silently passed over."""
+    for problem in settings.problems:
+        log.warning("Passed over in the saved settings: %s", problem)
     if settings.unknown_keys:
         log.warning("Nobody knows these keys of the configuration: %s", ", ".join(settings.unknown_keys))
     if settings.ignored_keys:
         log.warning("Marina does not act on these settings of TorchServe: %s", ", ".join(settings.ignored_keys))
-
-
-def _name_open_urls(settings: Settings) -> None:
-    if patterns := reaching_inside(settings.allowed_urls):
-        log.warning(
-            "allowed_urls lets archives come from files, this machine or private networks: %s", ", ".join(patterns)
-        )

@@ -30,6 +30,8 @@ DEFAULT_BATCH_DELAY = 100
 # TorchServe has no default, and answers no request of such a model.
 DEFAULT_SEQUENCE_IDLE = 60_000
 MAX_INT = 2**31 - 1
+# TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
+PROCESSING = "Processing worker updates..."
 # What numbers may be, from the least to the largest; the API document tells the same.
 RANGES = {
     "batch_size": (1, 65536),
@@ -70,6 +72,22 @@ class Registration:
             _runtime(self.runtime)
         for name in ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout"):
             require_range(name, getattr(self, name), *RANGES[name])
+
+
+def registration_of(spec: VersionSpec, target: Target) -> Registration:
+    """Return what registers a version again as it is; how many workers it may have at most, no registration says."""
+    return Registration(
+        spec.url,
+        model_name=spec.name,
+        handler=spec.handler,
+        runtime=spec.runtime,
+        batch_size=spec.batch_size,
+        max_batch_delay=spec.max_batch_delay,
+        initial_workers=target.min_workers,
+        response_timeout=spec.response_timeout,
+        startup_timeout=spec.startup_timeout,
+        s3_sse_kms=spec.s3_sse_kms,
+    )
 
 
 def require_range(name: str, value: int | None, low: int, high: int) -> None:
@@ -138,6 +156,7 @@ def specify(
         loaded_at_startup=loaded_at_startup,
         batching=batching_of(config),
         idle_unload=config.idle_unload,
+        s3_sse_kms=registration.s3_sse_kms,
     )
 
 

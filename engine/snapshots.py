@@ -6,6 +6,7 @@ of every version that changed since a revision, so a late or slow reader ends up
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -47,8 +48,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
-    """One worker. `started` is seconds since the epoch; `memory` and `gpu_memory` are bytes.
+    """One worker. `started` is seconds since the epoch; `memory`, `gpu_memory` and `resident` are bytes.
 
+    `memory` counts a page that processes share in parts, so that workers add up; `resident` counts each in full.
     `busy` says that jobs are in flight. `last_death` is one line in words, `traceback` the whole cause; both are empty
     while nothing went wrong.
     """
@@ -65,6 +67,25 @@ class WorkerSnapshot:
     restarts: int
     last_death: str
     traceback: str
+    resident: int = 0
+
+
+# Upper ends, in seconds, of the buckets that `Work` counts in: four to an octave, from 0.1 ms to 105 s; longer times
+# have a bucket of their own behind the last.
+BUCKETS = tuple(0.0001 * 2 ** (step / 4) for step in range(81))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a version's jobs were like since its registration, as counts that only grow; empty before the first job.
+
+    `waits` are jobs by how long they waited for a worker, `latencies` answered jobs by the time from acceptance to
+    answer, both by `BUCKETS`. `fills` are batches by how many jobs they held, `fills[0]` being unused.
+    """
+
+    waits: tuple[int, ...] = ()
+    latencies: tuple[int, ...] = ()
+    fills: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,7 @@ class QueueSnapshot:
     accepted: int
     answered: int
     failed: int
+    work: Work = field(default_factory=Work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +212,42 @@ class Progress:
     done: int
     total: int
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A long act that goes on now: an archive on its way in. `started` is seconds since the epoch.
+
+    `title` names what it is about: the archive's URL or file name.
+    """
+
+    id: int
+    title: str
+    started: float
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class GpuSnapshot:
+    """A GPU as last looked at: memory in bytes, `utilization` in percent, the memory of each process on it by pid."""
+
+    id: int
+    name: str
+    memory_total: int
+    memory_used: int
+    utilization: int
+    processes: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine as last looked at, some seconds ago at most: `cpu` in percent of all cores, memory in bytes."""
+
+    cpu: float
+    cores: int
+    memory_used: int
+    memory_total: int
+    gpus: tuple[GpuSnapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

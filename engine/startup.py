@@ -8,13 +8,20 @@ from pathlib import Path
 
 from engine import VERSION
 from engine.errors import SettingsError
+from engine.home import Home
 from engine.settings import Settings, load
+
+
+def find_settings(program: str) -> Settings:
+    """Return the settings that count now for this process; reads small files. Raises SettingsError."""
+    saved = Home.find(os.environ).settings_file
+    return load(sys.argv[1:], os.environ, Path.cwd(), program=program, saved=saved)
 
 
 def read_settings(program: str) -> Settings:
     """Return the settings of this process; raises SystemExit once a version, the settings or a mistake was printed."""
     try:
-        settings = load(sys.argv[1:], os.environ, Path.cwd(), program=program)
+        settings = find_settings(program)
     except SettingsError as error:
         sys.stderr.write(f"{program}: {error}\n")
         raise SystemExit(1) from None

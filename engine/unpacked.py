@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
@@ -61,8 +62,12 @@ def add_archive(path: Path, model_store: Path, report: Callable[[Progress], None
 def require_handler(spec: VersionSpec, folder: Path, module_path: Sequence[str]) -> None:
     """Raise InvalidArchiveError when the handler is neither in the archive nor on the workers' module path."""
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*")]
+    if find_handler(spec.handler, names):
+        return
     # The API document: a handler may also live on the PYTHONPATH. The module is looked for, never imported.
-    if find_handler(spec.handler, names) or PathFinder.find_spec(module_of(spec.handler), module_path):
+    # Python's own modules hold no handler, only functions that no request should reach.
+    module = module_of(spec.handler)
+    if module.partition(".")[0] not in sys.stdlib_module_names and PathFinder.find_spec(module, module_path):
         return
     raise InvalidArchiveError(
         f"{spec.archive} does not contain its handler {spec.handler!r}. "

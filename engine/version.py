@@ -70,8 +70,7 @@ class Version:
 
     def was_active(self) -> bool:
         """Whether requests came, moved on or went since this was last asked; the hot path leaves counters alone."""
-        queue = self.queue
-        activity = (queue.accepted, queue.in_flight, queue.answered, queue.failed)
+        activity = self.queue.activity
         active, self._seen = activity != self._seen, activity
         return active
 

@@ -39,6 +39,7 @@ _KINDS: tuple[tuple[type[errors.MarinaError], int, str], ...] = (
     (errors.DefaultVersionError, 403, "InvalidModelVersionException"),
     (errors.InvalidArchiveError, 400, "InvalidModelException"),
     (errors.RequirementsError, 400, "ModelException"),
+    (errors.CancelledActError, 400, "ModelException"),
     (errors.UnavailableError, 503, "ServiceUnavailableException"),
     (errors.TimedOutError, 408, "RequestTimeoutException"),
 )

@@ -16,9 +16,9 @@ from engine.api.customized import customized_metadata
 from engine.api.description import DOCUMENT, description_of
 from engine.api.operations import Answer, Body, Handler, Kind, Operation, Parameter, failures, read_parameters
 from engine.devices.inventory import Gpu, gpu_id_of
-from engine.engine import PROCESSING, Engine
+from engine.engine import Engine
 from engine.errors import BadRequestError
-from engine.registration import MAX_INT, RANGES, RUNTIMES, Registration
+from engine.registration import MAX_INT, PROCESSING, RANGES, RUNTIMES, Registration
 from engine.snapshots import Batching, VersionSnapshot, WorkerSnapshot, WorkerState
 
 MAX_PAGE = 100
@@ -284,7 +284,7 @@ def _worker(worker: WorkerSnapshot, gpus: Sequence[Gpu]) -> dict[str, Any]:
         "id": worker.id,
         "startTime": f"{started}.{int(fraction * 1000):03d}Z",
         "status": "READY" if worker.state is WorkerState.READY else "UNLOADING",
-        "memoryUsage": worker.memory,
+        "memoryUsage": worker.resident,
         "pid": worker.pid or -1,
         "gpu": gpu_id is not None,
         "gpuUsage": next((_usage(gpu) for gpu in gpus if gpu.id == gpu_id), "N/A"),

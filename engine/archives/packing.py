@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO
 
 from engine.archives import names
 from engine.archives.handlers import find_handler
 from engine.archives.manifest import MANIFEST_NAME, RUNTIMES
+from engine.archives.progress import Meter, ProgressCallback, copy
 from engine.errors import BadRequestError
 
 # A zip's oldest date stands in for all dates, so that bytes do not depend on when they were made.
@@ -36,14 +37,17 @@ def pack(
     model_file: str = "",
     config_file: str = "",
     requirements_file: str = "",
+    progress: ProgressCallback | None = None,
+    cancel: Event | None = None,
 ) -> Path:
     """Write a model archive and return `destination`, which an earlier file gives way to.
 
     `files` maps names in the archive to contents; the four `*_file` are names among them. A handler is one of
-    TorchServe's built-in names or a module among the files.
+    TorchServe's built-in names or a module among the files. Progress counts the bytes read.
 
     Raises:
         BadRequestError: a name is missing, unsafe, or not among the files.
+        CancelledActError: the cancel event was set; no half archive is left.
         OSError: a file cannot be read or the archive not written; no half archive is left.
 
     """
@@ -62,7 +66,10 @@ def pack(
         "model": {key: value for key, value in (model | special).items() if value},
         "archiverVersion": "1.0",
     }
-    _write(destination, manifest, files)
+    total = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
+    meter = Meter("packing", total, progress, cancel)
+    _write(destination, manifest, files, meter)
+    meter.report()
     return destination
 
 
@@ -97,20 +104,23 @@ def _plain(name: str) -> tuple[str, ...]:
     return components
 
 
-def _write(destination: Path, manifest: Mapping[str, Any], files: Mapping[str, Path | bytes]) -> None:
+def _write(destination: Path, manifest: Mapping[str, Any], files: Mapping[str, Path | bytes], meter: Meter) -> None:
     handle, name = tempfile.mkstemp(prefix=".packing-", dir=destination.parent)
     temporary = Path(name)
     try:
-        with open(handle, "wb") as target, zipfile.ZipFile(target, "w") as archive:  # noqa: PTH123 - a descriptor
-            _add(archive, MANIFEST_NAME, (json.dumps(manifest, indent=2) + "\n").encode())
-            for member in sorted(files):
-                _add(archive, member, files[member])
+        with open(handle, "wb") as target:  # noqa: PTH123 - a descriptor
+            with zipfile.ZipFile(target, "w") as archive:
+                _add(archive, MANIFEST_NAME, (json.dumps(manifest, indent=2) + "\n").encode(), Meter("", 0, None, None))
+                for member in sorted(files):
+                    _add(archive, member, files[member], meter)
+            target.flush()
+            os.fsync(target.fileno())
         temporary.replace(destination)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: Path | bytes) -> None:
+def _add(archive: zipfile.ZipFile, name: str, content: Path | bytes, meter: Meter) -> None:
     info = zipfile.ZipInfo(name, _DATE)
     info.create_system = 3  # Unix, wherever it is made
     info.external_attr = _FILE_MODE
@@ -119,7 +129,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: Path | bytes) -> None:
         info.file_size = source.seek(0, os.SEEK_END)
         source.seek(0)
         with archive.open(info, "w") as target:
-            shutil.copyfileobj(source, target)
+            copy(source, target, meter)
 
 
 def _open(content: Path | bytes) -> BinaryIO:

@@ -6,19 +6,15 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO
+from typing import IO
 
-from engine.errors import MarinaError
+from engine.errors import CancelledActError
 from engine.snapshots import Progress
 
 ProgressCallback = Callable[[Progress], None]
 
 CHUNK = 256 * 1024
 _STEP = 1024 * 1024
-
-
-class CancelledActError(MarinaError):
-    """The caller set the cancel event; nothing is left behind."""
 
 
 class Meter:
@@ -52,7 +48,7 @@ class Meter:
             self._progress(Progress(self._phase, self.done, self._total))
 
 
-def copy(source: BinaryIO, target: BinaryIO, meter: Meter) -> str:
+def copy(source: IO[bytes], target: IO[bytes], meter: Meter) -> str:
     """Copy all of `source` and return its sha256 in hexadecimal."""
     digest = hashlib.sha256()
     while chunk := source.read(CHUNK):

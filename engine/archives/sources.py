@@ -94,7 +94,7 @@ def _private_copy(
 
 def _place(copied: Path, digest: str, model_store: Path, wished: str, cancel: Event | None) -> str:
     """Return the first name that is free, which the copy then has, or that holds the same content already."""
-    return next(name for name in _candidates(wished) if _take(copied, digest, model_store / name, cancel))
+    return next(name for name in candidates(wished) if _take(copied, digest, model_store / name, cancel))
 
 
 def _take(copied: Path, digest: str, target: Path, cancel: Event | None) -> bool:
@@ -111,7 +111,8 @@ def take_name(copied: Path, target: Path) -> None:
     _sync_folder(target.parent)
 
 
-def _candidates(wished: str) -> Iterator[str]:
+def candidates(wished: str) -> Iterator[str]:
+    """The names for a file of the store, in turn: the one wished for, `stem-2.mar`, `stem-3.mar` and so on."""
     suffix = ".tar.gz" if wished.endswith(".tar.gz") else Path(wished).suffix
     stem = wished.removesuffix(suffix)
     yield wished

@@ -46,6 +46,13 @@ def is_remote(url: str) -> bool:
     return _REMOTE.match(url) is not None
 
 
+def shown(url: str) -> str:
+    """Return what may be shown of a registration's `url`: a query, a fragment or a user may hold a secret."""
+    if not is_remote(url):
+        return names.printable(url)
+    return names.printable(_USER.sub("//", re.split(r"[?#]", url, maxsplit=1)[0]))
+
+
 def judge(url: str, allowed: tuple[str, ...] | None) -> Source:
     """Return the parsed URL when `allowed` lets it be fetched; None stands for the default rule.
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from prometheus_client import Metric
@@ -23,17 +24,19 @@ from engine.metrics.lines import Line, ServerLines, write
 from engine.metrics.models import ModelMetrics
 from engine.metrics.server import (
     LEGACY,
+    REFUSALS,
     Asked,
     Figures,
     Values,
     gpu_values,
     host_values,
     misdeclared,
+    refusals_metric,
     server_metric,
     server_values,
 )
 from engine.metrics.system import System, gpu_readings
-from engine.metrics.traffic import Answers, Traffic
+from engine.metrics.traffic import Answers, Refused, Traffic
 from engine.settings import Settings
 from engine.tasks import TaskGroup
 from engine.threads import Threads
@@ -45,13 +48,14 @@ LOG_SECONDS = 1.0
 
 
 class Metrics:
-    """The metrics of one engine. `answers` counts what the listeners answer."""
+    """The metrics of one engine. `answers` counts what the listeners answer, `refusals` what is turned away."""
 
     def __init__(
         self, settings: Settings, figures: Callable[[], Figures], gpus: Callable[[], Sequence[Gpu]] = tuple
     ) -> None:
         """`figures` is asked whenever somebody reads, `gpus` with each look at the machine. Nothing before `start`."""
         self.answers = Answers()
+        self.refusals: Counter[Refused] = Counter()
         self.config = MetricsConfig(BUNDLED, {}, {}, {})
         self._settings = settings
         self._figures = figures
@@ -139,7 +143,11 @@ class Metrics:
 
     def _server_families(self) -> list[tuple[Declaration, Metric]]:
         values = server_values(self.answers, self._traffic, self._figures()) | self._system
-        return [(one, server_metric(one, values.get(one.name, {}), self._host)) for one in self.config.server.values()]
+        declared = self.config.server.values()
+        families = [(one, server_metric(one, values.get(one.name, {}), self._host)) for one in declared]
+        if self.refusals:
+            families.append((REFUSALS, refusals_metric(self.refusals.items(), self._host)))
+        return families
 
     # In the background
 

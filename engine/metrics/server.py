@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 
 from engine.metrics.declarations import Declaration, Kind
 from engine.metrics.families import empty_metric
-from engine.metrics.traffic import Answers, JobTimes, Traffic
+from engine.metrics.traffic import Answers, JobTimes, Refused, Traffic
 
 # Values of one family by the values of its labels, the machine's name left out.
 Values = dict[tuple[str, ...], float]
@@ -43,6 +43,8 @@ GAUGES = {
     "GPUMemoryUtilization": 2,
     "GPUMemoryUsed": 2,
 }
+# Marina's own, beside what metrics_config declares; TorchServe's text stays as it is as long as nothing was refused.
+REFUSALS = Declaration("marina_refusals_total", Kind.COUNTER, "Count", ("reason", "hostname"))
 # TorchServe: these are Prometheus counters in the mode `legacy` too.
 LEGACY = frozenset(name for name in COUNTERS if name.startswith("ts_"))
 
@@ -99,4 +101,12 @@ def server_metric(declared: Declaration, values: Values, host: str) -> Metric:
     if labels is not None and len(declared.labels) == labels + 1:
         for key, value in values.items():
             family.add_sample(family.name, dict(zip(declared.labels, (*key, host), strict=True)), value)
+    return family
+
+
+def refusals_metric(refusals: Iterable[tuple[Refused, int]], host: str) -> Metric:
+    """Return what was turned away, by the limit or the guard that did so."""
+    family = Metric(REFUSALS.name, "Requests and connections that a limit or a guard turned away", REFUSALS.kind)
+    for reason, count in refusals:
+        family.add_sample(family.name, dict(zip(REFUSALS.labels, (reason.value, host), strict=True)), count)
     return family

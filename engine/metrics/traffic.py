@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 _FIRST_OK, _AFTER_OK = 200, 300
 _FIRST_REFUSED, _AFTER_REFUSED = 400, 500
 
@@ -25,6 +27,18 @@ class Answers:
             self.refused += 1
         else:
             self.other += 1
+
+
+class Refused(StrEnum):
+    """Why a request or a connection was turned away; the values are the label `reason` of the family that tells it."""
+
+    CALLER = "caller"  # a name, a page or a first line that is not let in: allowed_hosts, cors_allowed_origin
+    TOKEN = "token"  # noqa: S105 - no password
+    CONNECTIONS = "connections"  # max_connections
+    STALLED = "stalled"  # stalled_connection_timeout
+    MEMORY = "memory"  # max_request_memory
+    SIZE = "size"  # max_request_size
+    QUEUE = "queue"  # job_queue_size, or no worker at all
 
 
 class Traffic:

@@ -42,7 +42,7 @@ class Feed:
         self._removed.pop(key, None)
         self._touched[key] = self.revision
         self._touched.move_to_end(key)
-        self._wake()
+        self.wake()
 
     def remove(self, key: Key) -> None:
         """Note that `key` is gone, and wake the subscribers."""
@@ -52,7 +52,7 @@ class Feed:
         self._removed.move_to_end(key)
         if len(self._removed) > MAX_TOMBSTONES:
             self._forgotten = self._removed.popitem(last=False)[1]
-        self._wake()
+        self.wake()
 
     def since(self, revision: int) -> News:
         """Return what is newer than `revision`, oldest change first."""
@@ -70,7 +70,8 @@ class Feed:
 
         return unsubscribe
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Wake the subscribers though no key changed: what they see beside it did."""
         for wake in tuple(self._wakers):
             wake()
 

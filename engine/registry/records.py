@@ -22,7 +22,8 @@ class VersionSpec:
 
     `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts
     seconds; `client_timeout` 0 means none. `idle_unload` is seconds without a request after which the workers go, 0 for
-    never, None for what the settings say. `model_config` is the archive's model-config.yaml, parsed.
+    never, None for what the settings say. `model_config` is the archive's model-config.yaml, parsed;
+    `s3_sse_kms` says that the download of an http or https URL was signed with AWS credentials.
     """
 
     name: str
@@ -44,6 +45,7 @@ class VersionSpec:
     loaded_at_startup: bool
     batching: Batching = field(default_factory=Batching)
     idle_unload: int | None = None
+    s3_sse_kms: bool = False
 
     @property
     def key(self) -> Key:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engine.runtime.frames import FrameError
+from engine.snapshots import BUCKETS
 from engine.workers.channel import DIED
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Batch:
             self.failed(400, unsendable(error))
             return False
         self._sending = perf_counter() - started
+        self._queue.tally.filled(len(jobs))
         return True
 
     def partial(self, results: list[Result], body: memoryview) -> bool:
@@ -51,6 +54,9 @@ class Batch:
         self._queue.in_flight -= len(self.jobs)
         self._queue.answered += len(self.jobs)
         started = perf_counter()
+        latencies = self._queue.tally.latencies
+        for job in self.jobs:
+            latencies[bisect_left(BUCKETS, started - job.arrived)] += 1
         self._share(results, body, last=True)
         self._queue.times.engine = self._sending + perf_counter() - started
 
@@ -65,8 +71,10 @@ class Batch:
     def _schedule(self, jobs: list[Job]) -> float:
         """Note that jobs go to the worker now, and return when that is."""
         now = perf_counter()
+        waits = self._queue.tally.waits
         for job in jobs:
             job.scheduled = now
+            waits[bisect_left(BUCKETS, now - job.arrived)] += 1
         if jobs:
             times = self._queue.times
             times.at, times.queued = now, now - jobs[-1].arrived

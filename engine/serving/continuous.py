@@ -7,10 +7,13 @@ New requests fill the places that are free, without a wait as long as one stays.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engine.serving.batch import Batch, unsendable
 from engine.serving.queue import JobQueue
+from engine.snapshots import BUCKETS
 
 if TYPE_CHECKING:
     from engine.serving.discipline import Discipline
@@ -51,12 +54,14 @@ class ContinuousBatch(Batch):
         self._check(results, body)
         staying: list[Job] = []
         start = answered = 0
+        now, latencies = perf_counter(), self._queue.tally.latencies
         for job, result in zip(self.jobs, results, strict=True):
             last = result[3].get(STREAM_NEXT) != "true"
             job.answer(result, body[start : start + result[0]], last=last)
             start += result[0]
             if last:
                 answered += 1
+                latencies[bisect_left(BUCKETS, now - job.arrived)] += 1
             elif not job.gone:
                 job.parts, job.meta["inputs"] = [], []
                 staying.append(job)
@@ -70,6 +75,7 @@ class ContinuousBatch(Batch):
         jobs = [*self.jobs, *new]
         self._schedule(new)
         channel.send([job.meta for job in jobs], [part for job in new for part in job.parts], self)
+        self._queue.tally.filled(len(jobs))
         self._queue.in_flight += len(new)
         self.jobs = jobs
 

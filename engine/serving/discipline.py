@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from engine.metrics.traffic import JobTimes
-from engine.snapshots import QueueSnapshot
+from engine.serving.tally import Tally
+from engine.snapshots import QueueSnapshot, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,8 @@ class Discipline(ABC):
     """Orders the jobs of one version and gives them to its workers.
 
     `expected` is how many workers serve or will: while it is 0 every job is refused, and what waits is failed. The
-    other figures are jobs since registration, `in_flight` those that are with a worker now; `times` are the newest's.
+    other figures are jobs since registration, `in_flight` those that are with a worker now; `times` are the newest's,
+    and `tally` counts what all were like.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -34,6 +36,9 @@ class Discipline(ABC):
         self.failed = 0
         self.in_flight = 0
         self.times = JobTimes()
+        self.tally = Tally()
+        self._work = Work()
+        self._work_of = self.activity
 
     @property
     @abstractmethod
@@ -44,8 +49,15 @@ class Discipline(ABC):
     def submit(self, job: Job) -> str:
         """Take a job, whose future gets the answer, and return ""; or return why it is refused and what helps."""
 
+    @property
+    def activity(self) -> tuple[int, int, int, int]:
+        """Figures that are others once a job came, moved on or went."""
+        return (self.accepted, self.in_flight, self.answered, self.failed)
+
     def snapshot(self) -> QueueSnapshot:
         """Return the figures of this moment."""
+        if self._work_of != self.activity:
+            self._work, self._work_of = self.tally.work(), self.activity
         return QueueSnapshot(
             pending=self.pending,
             capacity=self.capacity,
@@ -53,6 +65,7 @@ class Discipline(ABC):
             accepted=self.accepted,
             answered=self.answered,
             failed=self.failed,
+            work=self._work,
         )
 
     @abstractmethod

@@ -231,9 +231,7 @@ class Life:
 
     def _loaded(self, event: Loaded, _now: float) -> list[Command]:
         self.state = WorkerState.READY
-        self.facts = replace(
-            self.facts, device=event.device, failures=0, failing_since=None, traceback="", out_of_memory=False
-        )
+        self.facts = replace(self.facts, device=event.device, failures=0, failing_since=None, out_of_memory=False)
         return [CancelTimer(), Serve()]
 
     def _not_launched(self, event: LaunchFailed, now: float) -> list[Command]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.workers.launcher import Launcher
     from engine.workers.worker import Dispatcher, WorkerPlan
 
+KILLED = "killed on request"
 LEAVING = (WorkerState.DRAINING, WorkerState.STOPPED)
 
 
@@ -122,6 +123,15 @@ class Pool:
         worker = self.workers.get(worker_id)
         if worker is not None and worker.state in FAILING:
             worker.feed(life.Retry())
+
+    def kill(self, worker_id: str) -> None:
+        """End a worker's process at once, upon which it starts again as after any death.
+
+        Nothing happens to a worker that does not exist or has no process.
+        """
+        worker = self.workers.get(worker_id)
+        if worker is not None:
+            worker.broken(KILLED)
 
     async def close(self, drain_timeout: float | None, exit_timeout: float | None = None) -> None:
         """Drain every worker and return when the last process is gone.

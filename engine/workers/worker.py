@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.snapshots import Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
+from engine.workers.memory import Memory
 from engine.workers.outcome import describe_exit, status_of
 from engine.workers.output import LastWords
 
@@ -92,7 +93,7 @@ class Worker:
         """
         self.life = life.Life(worker_id, plan.limits)
         self.started = time.time()
-        self.memory = 0
+        self.memory = Memory(0, 0)
         self.gpu_memory: int | None = None
         self.gpu_id: int | None = None
         self.load_time: float | None = None
@@ -143,12 +144,13 @@ class Worker:
             pid=facts.pid,
             device=facts.device,
             started=self.started,
-            memory=self.memory if facts.pid is not None else 0,
+            memory=self.memory.share if facts.pid is not None else 0,
             gpu_memory=self.gpu_memory if facts.pid is not None else None,
             requests=self._requests_before + (self._channel.requests if self._channel else 0),
             restarts=facts.restarts,
             last_death=facts.last_death,
             traceback=facts.traceback,
+            resident=self.memory.resident if facts.pid is not None else 0,
         )
 
     def feed(self, event: life.Event) -> None:
@@ -168,7 +170,7 @@ class Worker:
     def _run(self, command: life.Command) -> None:
         match command:
             case life.Launch():
-                self.gpu_memory, self.gpu_id = None, self._plan.place(self)
+                self.memory, self.gpu_memory, self.gpu_id = Memory(0, 0), None, self._plan.place(self)
                 self._tasks.start(self._launch(), f"worker {self.id} of {self._plan.name}")
             case life.SendLoad() if self._channel:
                 self._channel.load({**self._plan.load, "gpu_id": self.gpu_id})
@@ -206,9 +208,7 @@ class Worker:
         if process is self._process:
             in_flight = self._let_go(status_of(returncode), kill=False)
             cause = _cause(describe_exit(returncode), in_flight)
-            if in_flight and self.state is WorkerState.DRAINING:
-                # Nobody waits for a worker that leaves, but for the requests it took along somebody does.
-                self._plan.log.add(self.id, Stream.MARINA, f"{self.state}: {cause}")
+            self._note_loss(cause, in_flight)
             self.feed(life.Exited(cause, words.text()))
 
     def _let_go(self, status: int, *, kill: bool) -> int:
@@ -223,6 +223,11 @@ class Worker:
             process.kill()
         channel.abort(status, DIED)
         return in_flight
+
+    def _note_loss(self, cause: str, in_flight: int) -> None:
+        """Log the end of a worker that leaves when it takes requests along: somebody waits for those."""
+        if in_flight and self.state is WorkerState.DRAINING:
+            self._plan.log.add(self.id, Stream.MARINA, f"{self.state}: {cause}")
 
     def _set_timer(self, delay: float) -> None:
         self._cancel_timer()
@@ -262,7 +267,9 @@ class Worker:
         """Give up on a worker that sends nonsense or does not answer."""
         if self.state in (WorkerState.LOADING, WorkerState.READY, WorkerState.DRAINING):
             in_flight = self._channel.in_flight if self._channel else 0
-            self.feed(life.Broken(_cause(cause, in_flight), self._last_words.text()))
+            story = _cause(cause, in_flight)
+            self._note_loss(story, in_flight)
+            self.feed(life.Broken(story, self._last_words.text()))
 
     def disconnected(self) -> None:
         """Stop giving jobs to a worker whose socket is closed, and expect the end of its process."""

@@ -133,7 +133,7 @@ def fork_servers() -> list[psutil.Process]:
 def workers_of(engine: Engine) -> list[psutil.Process]:
     """Return the processes of all workers, those of versions on their way out included, and those of no fork server."""
     workers = []
-    for version in (*engine._versions.values(), *engine._leaving):
+    for version in (*engine._versions.values(), *engine._catalogue.leaving):
         for worker in version.pool.workers.values():
             if worker.life.facts.pid is not None:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -171,7 +171,7 @@ async def send_all(chaos: Chaos) -> None:
 async def settle(server: Server) -> None:
     """Wait until the processes of versions that are gone are gone."""
     async with asyncio.timeout(PATIENCE):
-        while worker_processes() or server.engine._leaving:  # noqa: ASYNC110 - the system has no event
+        while worker_processes() or server.engine._catalogue.leaving:  # noqa: ASYNC110 - the system has no event
             await asyncio.sleep(0.02)
 
 

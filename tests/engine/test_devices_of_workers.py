@@ -13,7 +13,6 @@ import pytest
 from engine.engine import Engine
 from engine.home import Home
 from engine.registration import Registration
-from engine.sampling import sample_once
 from engine.settings import StartModel
 from engine.snapshots import Key, WorkerState
 from tests.support.archives import archive
@@ -58,7 +57,7 @@ class Machine:
 
 async def look(engine: Engine) -> None:
     """Let the engine look at processes and GPUs now."""
-    await sample_once(engine._versions, engine._devices, engine._threads, engine._feed.touch)
+    await engine._sampler.look()
 
 
 def on(device_type: str, *device_ids: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import threading
@@ -121,7 +122,7 @@ def test_everything_comes_back_after_a_restart(home: Home) -> None:
     run(home, look)
 
 
-def test_without_restoring_nothing_is_recorded_or_brought_back(home: Home) -> None:
+def test_without_a_record_nothing_is_recorded_or_brought_back(home: Home) -> None:
     async def fill(engine: Engine) -> None:
         await engine.register(NOOP)
 
@@ -129,8 +130,8 @@ def test_without_restoring_nothing_is_recorded_or_brought_back(home: Home) -> No
         assert engine.list_models() == []
 
     run(home, fill)
-    run(home, look, restore=False)
-    run(home, fill, restore=False)
+    run(home, look, record=False)
+    run(home, fill, record=False)
 
 
 def test_a_model_whose_archive_is_missing_is_reported_and_kept_in_the_record(
@@ -301,7 +302,7 @@ def test_a_caller_that_leaves_half_way_leaves_record_and_registry_in_step(home: 
         await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-        await engine._acts.join()
+        await engine._catalogue.under_way.join()
         seen.append(facts(engine))
 
     async def look(engine: Engine) -> None:
@@ -320,7 +321,7 @@ def test_a_change_that_cannot_be_recorded_does_not_happen(home: Home, monkeypatc
         await engine.register(NOOP)
         await engine.register(Registration("noop-2.0.mar"))
         for name in ("add", "remove", "set_default", "set_target"):
-            monkeypatch.setattr(engine._store, name, refuse)
+            monkeypatch.setattr(engine._catalogue.store, name, refuse)
         for act in (
             engine.register(Registration("noop-1.0.mar", model_name="other")),
             engine.unregister("noop", "2.0"),
@@ -402,7 +403,7 @@ def test_a_registration_that_a_stop_overtakes_is_refused_and_leaves_nothing(
         checking.set()
         go_on.wait(20)
 
-    monkeypatch.setattr("engine.engine.require_handler", slow_check)
+    monkeypatch.setattr("engine.registering.require_handler", slow_check)
 
     async def scenario(engine: Engine) -> None:
         registering = asyncio.gather(engine.register(NOOP), return_exceptions=True)
@@ -437,3 +438,33 @@ def test_a_version_is_removed_though_its_process_cannot_be_killed(home: Home, mo
         worker.exit(-9)
 
     run(home, scenario, launcher, unregister_model_timeout=1)
+
+
+def test_a_version_that_is_unregistered_can_be_registered_again_as_it_was(home: Home) -> None:
+    said = Registration(
+        "noop-1.0.mar",
+        model_name="mine",
+        handler="service.py:handle",
+        runtime="LSP",
+        batch_size=4,
+        max_batch_delay=7,
+        initial_workers=1,
+        response_timeout=11,
+        startup_timeout=13,
+    )
+
+    async def scenario(engine: Engine) -> None:
+        await engine.register(said)
+        await engine.scale("mine", None, min_workers=2, max_workers=3)
+        before = engine.describe("mine")[0]
+        again = engine.registration_of("mine", "1.0")
+        assert again == dataclasses.replace(said, initial_workers=2)
+        await engine.unregister("mine")
+        await engine.register(again)
+        await engine.scale("mine", None, min_workers=before.min_workers, max_workers=before.max_workers)
+        after = engine.describe("mine")[0]
+        assert dataclasses.replace(after, workers=before.workers, queue=before.queue) == before
+        with pytest.raises(VersionNotFoundError):
+            engine.registration_of("mine", "9")
+
+    run(home, scenario)

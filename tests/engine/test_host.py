@@ -142,3 +142,23 @@ def test_a_real_handler_that_raises_while_it_loads_is_told(tmp_path: Path) -> No
             assert "RuntimeError" in worker["traceback"]
 
     asyncio.run(main())
+
+
+def test_a_host_tells_the_headers_that_its_own_window_needs(tmp_path: Path) -> None:
+    archive(make_home(tmp_path).model_store)
+    settings = make_settings(sources={"disable_token_authorization": "command line"})
+
+    async def main() -> None:
+        async with serving(make_home(tmp_path), settings) as server:
+            refused = await server.manage("GET", "/models")
+            assert refused.error[0] == 401
+            answer = await server.manage("GET", "/models", headers=server.host.authorization("management"))
+            assert answer.json == {"models": []}
+            inference, management = (server.host.authorization(name) for name in ("inference", "management"))
+            assert inference != management
+            assert server.host.authorization("metrics") == {}
+        open_host = Host(make_settings(), make_home(tmp_path))
+        assert open_host.authorization("management") == {}
+        await open_host.stop()
+
+    asyncio.run(main())

@@ -38,6 +38,8 @@ def test_each_token_opens_its_own_door() -> None:
     assert tokens.allows(TokenKind.INFERENCE, f"Bearer   {known['inference']}")
     assert not tokens.allows(TokenKind.INFERENCE, f"Bearer {known['management']}")
     assert not tokens.allows(TokenKind.MANAGEMENT, f"Bearer {known['API']}")
+    for kind in TokenKind:
+        assert tokens.allows(kind, tokens.authorization(kind)["Authorization"])
     assert tokens.may_renew(f"Bearer {known['API']}")
     assert not tokens.may_renew(f"Bearer {known['management']}")
 

@@ -64,7 +64,7 @@ def saved(content: Any) -> bytes:
     return file.getvalue()
 
 
-def pack_image_classifier(home: Home, **special: str) -> None:
+def pack_image_classifier(home: Home, requirements_file: str = "") -> None:
     file = io.BytesIO()
     torch.jit.save(torch.jit.script(Brightness()), file)
     files = {
@@ -73,7 +73,14 @@ def pack_image_classifier(home: Home, **special: str) -> None:
         "requirements.txt": b"torchvision\n",
     }
     place = home.model_store / "light.mar"
-    pack(place, model_name="light", handler="image_classifier", files=files, serialized_file="net.pt", **special)
+    pack(
+        place,
+        model_name="light",
+        handler="image_classifier",
+        files=files,
+        serialized_file="net.pt",
+        requirements_file=requirements_file,
+    )
 
 
 def pack_text_classifier(home: Home) -> None:

@@ -213,7 +213,7 @@ async def unregister_everything(stress: Stress) -> None:
 async def settle(engine: Engine) -> None:
     """Wait until the processes of versions that are gone are gone."""
     async with asyncio.timeout(PATIENCE):
-        while worker_processes() or engine._leaving:  # noqa: ASYNC110 - the system has no event
+        while worker_processes() or engine._catalogue.leaving:  # noqa: ASYNC110 - the system has no event
             await asyncio.sleep(0.02)
 
 

@@ -22,6 +22,7 @@ CASES: list[tuple[Exception, int, str]] = [
     (errors.DefaultVersionError("x"), 403, "InvalidModelVersionException"),
     (errors.InvalidArchiveError("x"), 400, "InvalidModelException"),
     (errors.RequirementsError("x"), 400, "ModelException"),
+    (errors.CancelledActError("x"), 400, "ModelException"),
     (errors.UnavailableError("x"), 503, "ServiceUnavailableException"),
     (errors.TimedOutError("x"), 408, "RequestTimeoutException"),
     (errors.WorkerStartError("x"), 500, "InternalServerException"),

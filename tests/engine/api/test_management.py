@@ -180,7 +180,7 @@ def test_a_client_that_hangs_up_does_not_stop_an_unregistering(serve: Serve) -> 
         launcher.workers[0].reply(1)
         assert [answer.status for answer in await predicting] == [200]
         await launcher.workers[0].wait()
-        await server.engine._acts.join()
+        await server.engine._catalogue.under_way.join()
         assert unpacked(server) == []
 
     serve(scenario, launcher)

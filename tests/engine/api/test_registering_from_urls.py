@@ -71,6 +71,20 @@ def test_a_model_comes_from_http_and_its_file_goes_with_it(serve_remote: ServeRe
     serve_remote(scenario)
 
 
+def test_a_model_from_a_url_is_fetched_again_when_its_removal_is_undone(serve_remote: ServeRemote) -> None:
+    async def scenario(server: Server, site: Upstream) -> None:
+        await server.register(f"url={site.url}/remote-noop.mar&batch_size=3")
+        before = await server.describe("remote-noop")
+        again = server.engine.registration_of("remote-noop", "1.0")
+        assert (again.url, again.s3_sse_kms) == (f"{site.url}/remote-noop.mar", False)
+        await server.engine.unregister("remote-noop")
+        assert stored(server) == STORE
+        await server.engine.register(again)
+        assert await server.describe("remote-noop") == before
+
+    serve_remote(scenario)
+
+
 def test_a_model_comes_from_a_file_url(serve_remote: ServeRemote, tmp_path: Path) -> None:
     async def scenario(server: Server, _site: Upstream) -> None:
         there = tmp_path / "remote-noop-1.0.mar"

@@ -9,9 +9,8 @@ from threading import Event
 
 import pytest
 
-from engine.archives.progress import CancelledActError
 from engine.archives.sources import copy_into_store, locate
-from engine.errors import ArchiveNotFoundError, InvalidArchiveError
+from engine.errors import ArchiveNotFoundError, CancelledActError, InvalidArchiveError
 from engine.snapshots import Progress
 
 

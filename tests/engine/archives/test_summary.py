@@ -12,9 +12,8 @@ from threading import Event
 import pytest
 
 from engine.archives.manifest import Manifest
-from engine.archives.progress import CancelledActError
 from engine.archives.summary import inspect, read_manifest
-from engine.errors import InvalidArchiveError
+from engine.errors import CancelledActError, InvalidArchiveError
 from engine.snapshots import ArchiveSummary, Progress
 
 Maker = Callable[..., Path]

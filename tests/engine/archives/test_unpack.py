@@ -21,9 +21,8 @@ from hypothesis import strategies as st
 
 from engine.archives.members import Limits
 from engine.archives.names import split
-from engine.archives.progress import CancelledActError
 from engine.archives.unpack import unpack
-from engine.errors import InvalidArchiveError, MarinaError
+from engine.errors import CancelledActError, InvalidArchiveError, MarinaError
 from engine.snapshots import Progress
 
 Maker = Callable[..., Path]

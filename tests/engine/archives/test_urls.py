@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.archives.urls import file_name, is_public, is_remote, judge, reaching_inside
+from engine.archives.urls import file_name, is_public, is_remote, judge, reaching_inside, shown
 from engine.errors import ArchiveNotFoundError
 
 EVERYTHING = ("file://.*", "http(s)?://.*")
@@ -195,3 +195,20 @@ def test_patterns_that_reach_inside_are_named() -> None:
 
     assert reaching_inside([*GOOD, *inside]) == inside
     assert reaching_inside(None) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("digits.mar", "digits.mar"),
+        ("what?.mar", "what?.mar"),
+        ("https://host/a.mar?X-Amz-Signature=secret#part", "https://host/a.mar"),
+        ("https://user:secret@host/a.mar", "https://host/a.mar"),
+        ("https://host/a.mar#secret", "https://host/a.mar"),
+        ("s3://bucket/key.mar", "s3://bucket/key.mar"),
+        ("file:///a/b.mar", "file:///a/b.mar"),
+        ("https://[broken?secret", "https://[broken"),
+    ],
+)
+def test_nothing_secret_of_a_url_is_shown(url: str, expected: str) -> None:
+    assert shown(url) == expected

@@ -11,6 +11,7 @@ from engine.runtime.frames import Kind
 from engine.snapshots import WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
+from engine.workers.memory import Memory
 from engine.workers.worker import EXIT_GRACE, Worker
 from tests.support.fakes_workers import EMITTED, FakeDispatcher, FakeLauncher, FakeProcess, a_plan, frame
 from tests.support.loops import now, turn, virtual_time
@@ -351,11 +352,11 @@ async def test_late_loads_change_nothing_and_metrics_are_passed_on() -> None:
 async def test_memory_is_told_only_while_a_process_runs() -> None:
     async with a_worker() as setting:
         await setting.make_ready()
-        setting.worker.memory = 1000
-        assert setting.worker.snapshot().memory == 1000
+        setting.worker.memory = Memory(400, 1000)
+        assert (setting.worker.snapshot().memory, setting.worker.snapshot().resident) == (400, 1000)
         setting.process.exit(1)
         await turn()
-        assert setting.worker.snapshot().memory == 0
+        assert (setting.worker.snapshot().memory, setting.worker.snapshot().resident) == (0, 0)
 
 
 @virtual_time
