@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit test-models stress chaos clean
+.PHONY: run serve test setup lint types contracts unit test-models stress chaos bench-window screenshots clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -47,6 +47,12 @@ chaos: setup ## 30,000 requests while workers and the fork server are killed and
 
 differential: setup ## 500 generated requests to a real TorchServe (needs Java 17; set up in .venv-torchserve) and to Marina
 	@$(BIN)/pytest -s -m differential tests/differential
+
+screenshots: setup ## the pictures of docs/images, taken of the real window with real workers; about five minutes
+	@$(BIN)/python -m tests.screenshots
+
+bench-window: setup ## how fast the window is with 3,000 versions at work; on a display, or without one as here
+	@QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-$(if $(DISPLAY)$(WAYLAND_DISPLAY),,offscreen)} $(BIN)/python -m tests.benchmarks.window
 
 clean: ## forget .venv and every cache
 	rm -rf .venv .venv-torchserve build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log

@@ -13,8 +13,10 @@ from qasync import QEventLoop  # type: ignore[import-untyped]  # it has no stubs
 from engine.home import Home
 from engine.host import Host
 from engine.logs import Logs
-from engine.startup import read_settings
+from engine.startup import find_settings, read_settings
 from gui.application import Application
+from gui.desktop.icon import app_icon
+from gui.preferences import Preferences
 from gui.theme import Theme
 
 if TYPE_CHECKING:
@@ -35,14 +37,24 @@ def main() -> int:
 
 def _run(settings: Settings, home: Home) -> int:
     app = QApplication(sys.argv[:1])
+    app.setOrganizationName("Marina")
     app.setApplicationName("Marina")
     app.setDesktopFileName("marina")
     # A dialog that closes while the window is hidden must not end the run; only `Application` does.
     app.setQuitOnLastWindowClosed(False)
+    app.setWindowIcon(app_icon())
     theme = Theme(app)
+    preferences = Preferences(home.window_file)
     with QEventLoop(app) as loop:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(Application(settings, lambda changed: Host(changed, home), theme).run())
+        application = Application(
+            settings,
+            lambda changed: Host(changed, home, ends_crash_loops=True),
+            theme,
+            preferences,
+            lambda: find_settings("marina"),
+        )
+        loop.run_until_complete(application.run())
     return 0
 
 

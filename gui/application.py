@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import logging
 import signal
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 
-from engine.errors import AddressInUseError, MarinaError
+from engine.errors import AddressInUseError, MarinaError, SettingsError
 from engine.tasks import TaskGroup
+from engine.threads import Threads
 from gui.dialogs.address import AddressDialog, Answer
 from gui.dialogs.asking import ask
 from gui.garbage import collected_here
@@ -25,24 +28,45 @@ if TYPE_CHECKING:
 
     from engine.settings import Settings
     from gui.face import HostFace
+    from gui.preferences import Preferences
     from gui.theme import Theme
 
 SIGNAL_CHECK_MS = 200
+log = logging.getLogger(__name__)
 
 
 class Application:
-    """`make_host` builds a host from settings, again when a port had to change."""
+    """`make_host` builds a host from settings, again when a port had to change or the user wants a restart.
 
-    def __init__(self, settings: Settings, make_host: Callable[[Settings], HostFace], theme: Theme) -> None:
+    `reload` reads the settings anew, in a thread, and raises `SettingsError`; without it a restart keeps them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_host: Callable[[Settings], HostFace],
+        theme: Theme,
+        preferences: Preferences | None = None,
+        reload: Callable[[], Settings] | None = None,
+    ) -> None:
         self._settings = settings
         self._make_host = make_host
         self._theme = theme
+        self._preferences = preferences
+        self._reload = reload
+        self._restarting = False
         self._leaving = asyncio.Event()
         self._tasks = TaskGroup()
         self.window: Window | None = None
 
     def leave(self) -> None:
         """Begin the ordered stop; safe to call from anything on the loop, and again."""
+        self._restarting = False
+        self._leaving.set()
+
+    def restart(self) -> None:
+        """Begin the ordered stop, and start again with the settings as they are by then."""
+        self._restarting = True
         self._leaving.set()
 
     async def run(self) -> None:
@@ -55,8 +79,9 @@ class Application:
     async def _serve(self) -> bool:
         """Run one host; returns whether to try once more, with the settings as they are now."""
         host = self._make_host(self._settings)
-        window = self.window = Window(host, self._theme)
+        window = self.window = Window(host, self._theme, self._preferences)
         window.closing.connect(self.leave)
+        window.restarting.connect(self.restart)
         window.show()
         try:
             again = await self._start(host, window)
@@ -64,7 +89,24 @@ class Application:
                 await self._leaving.wait()
         finally:
             await self._stop(host, window)
-        return again
+        return again or await self._starts_anew()
+
+    async def _starts_anew(self) -> bool:
+        """Whether the end was a restart; takes the settings as they are now, or keeps those that cannot be read."""
+        if not self._restarting:
+            return False
+        self._leaving.clear()
+        self._restarting = False
+        threads = Threads("marina-settings", 1)
+        try:
+            found = await threads.run(self._reload) if self._reload else self._settings
+        except SettingsError as error:
+            log.warning("The server starts with its settings of before: %s", error)
+            found = self._settings
+        finally:
+            threads.close()
+        self._settings = dataclasses.replace(found, open_files=(), sample=False)
+        return True
 
     async def _start(self, host: HostFace, window: Window) -> bool:
         start = self._tasks.start(_outcome(host), "start the host")
@@ -77,6 +119,8 @@ class Application:
             window.show_failed(str(error))
         elif start.done():
             window.show_running()
+            if self._settings.problems:
+                window.banner.show_error("\n".join(self._settings.problems))
             window.open_files(list(self._settings.open_files))
             if self._settings.sample:
                 window.operations.load_sample()

@@ -74,4 +74,9 @@ def describe(base: str, name: str, version: str | None) -> str:
 
 def predict(base: str, name: str, version: str | None) -> str:
     """`POST /predictions/{name}/{version}` with a file as its body."""
-    return _line("POST", base, _model(name, version).replace("/models/", "/predictions/", 1), extra=" -T input")
+    return _line("POST", base, prediction_path(name, version), extra=" -T input")
+
+
+def prediction_path(name: str, version: str | None = None) -> str:
+    """The path that requests go to; the default version's when none is named."""
+    return _model(name, version).replace("/models/", "/predictions/", 1)

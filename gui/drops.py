@@ -1,4 +1,8 @@
-"""Which dragged things are archives, and why the others are refused. The GUI thread; touches no disk."""
+"""What dragged things are good for: archives to register, files to make an archive of, or neither. The GUI thread.
+
+Names alone decide while something is dragged; only what lies then still open is looked at, by the engine, once dropped.
+Nothing that is dropped runs.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +10,103 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QUrl
+
+from engine.errors import MarinaError
 from gui.words import tr
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QMimeData
 
-SUFFIXES = (".mar", ".tar.gz", ".tgz")
+    from engine.making import ArchivePlan
+    from gui.face import EngineFace
+
+ARCHIVES = (".mar", ".tar.gz", ".tgz")
+MODELS = (".pt", ".pth", ".pt2", ".onnx")
+ADDRESSES = ("http", "https", "s3")
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Archives to add, and a reason for each thing that is none."""
+    """Archives (files or addresses), files of models, what may be a folder, and a reason for each thing refused."""
 
-    archives: tuple[Path, ...]
+    archives: tuple[Path | str, ...] = ()
+    models: tuple[Path, ...] = ()
+    open: tuple[Path, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    @property
+    def welcome(self) -> str:
+        """What to say while it is held over the window."""
+        if self.archives:
+            return tr("Drop to see what is inside")
+        if self.models or self.open:
+            return tr("Drop to make an archive of it")
+        return "\n".join(self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Makings:
+    """For each archive to be made the files and folders to begin with, and a reason for each thing refused."""
+
+    archives: tuple[tuple[Path, ...], ...]
     refused: tuple[str, ...]
 
 
 def read_drop(mime: QMimeData) -> Drop:
-    """Sort what is dragged into archives and refusals."""
-    archives: list[Path] = []
+    """Sort what is dragged by its names; touches no disk."""
+    archives: list[Path | str] = []
+    models: list[Path] = []
+    unsure: list[Path] = []
     refused: list[str] = []
-    for url in mime.urls():
-        name = url.fileName() or url.toString()
-        if not url.isLocalFile():
-            refused.append(tr("{name} is an address. Download the archive, then drop the file.").format(name=name))
-        elif name.endswith(SUFFIXES):
-            archives.append(Path(url.toLocalFile()))
+    for url in _urls(mime):
+        path = Path(url.toLocalFile())
+        if url.scheme() in ADDRESSES:
+            archives.append(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
+        elif not url.isLocalFile():
+            refused.append(tr("{name} cannot be used. Drop files, folders or addresses.").format(name=url.toString()))
+        elif path.name.endswith(ARCHIVES):
+            archives.append(path)
+        elif path.suffix.lower() in MODELS:
+            models.append(path)
         else:
-            refused.append(tr("{name} is no model archive. Drop a .mar or .tar.gz file.").format(name=name))
-    if not mime.hasUrls() and mime.hasText():
-        refused.append(tr("Text cannot be dropped here. Drop a .mar or .tar.gz file."))
-    return Drop(tuple(archives), tuple(refused))
+            unsure.append(path)
+    return Drop(tuple(archives), tuple(models), tuple(unsure), tuple(refused))
+
+
+async def sort_out(drop: Drop, engine: EngineFace) -> Makings:
+    """Look at what is open: each folder gives an archive, files go with the dropped model files or are refused."""
+    archives: list[tuple[Path, ...]] = []
+    loose = list(drop.models)
+    refused = list(drop.refused)
+    for path in drop.open:
+        try:
+            plan = await engine.plan_archive([path])
+        except (MarinaError, OSError) as error:
+            refused.append(str(error))
+            continue
+        if not _is_file(plan, path):
+            archives.append((path,))
+        elif drop.models:
+            loose.append(path)
+        else:
+            refused.append(
+                tr("{name} is no model. Drop a .mar or .tar.gz file, a model's file or its folder.").format(
+                    name=path.name
+                )
+            )
+    if loose:
+        archives.append(tuple(loose))
+    return Makings(tuple(archives), tuple(refused))
+
+
+def _urls(mime: QMimeData) -> list[QUrl]:
+    """The dragged URLs, or the lines of dragged text as such."""
+    if mime.hasUrls():
+        return mime.urls()
+    lines = [line.strip() for line in mime.text().splitlines()]
+    return [QUrl(line) for line in lines if line and not line.startswith("#")]
+
+
+def _is_file(plan: ArchivePlan, path: Path) -> bool:
+    return [part.path for part in plan.parts] == [path]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from engine.making import ArchivePlan
     from engine.registration import Registration
-    from engine.snapshots import ArchiveSummary, Changes, Progress
+    from engine.settings import Settings
+    from engine.snapshots import Act, ArchiveSummary, Changes, LogLines, Machine, Progress
 
 
 class EngineFace(Protocol):
@@ -47,6 +49,34 @@ class EngineFace(Protocol):
         """Start a failed worker again now."""
         ...
 
+    def kill(self, name: str, version: str, worker_id: str) -> None:
+        """End a worker's process at once; what it works on fails, and it starts again as after any death."""
+        ...
+
+    def log(self, name: str, version: str, since: int = 0) -> LogLines:
+        """What the version's workers printed and how they ended, from line `since` on; cheap to poll."""
+        ...
+
+    def acts(self) -> tuple[Act, ...]:
+        """The long acts that go on now, oldest first, whoever began them; cheap to poll."""
+        ...
+
+    def cancel(self, act_id: int) -> None:
+        """End a long act; nothing of it remains. Harmless when it is over."""
+        ...
+
+    def machine(self) -> Machine:
+        """Processors, memory and GPUs as last looked at; cheap to poll."""
+        ...
+
+    def notices(self) -> tuple[str, ...]:
+        """What the person who started Marina should know about this start, in sentences."""
+        ...
+
+    def registration_of(self, name: str, version: str) -> Registration:
+        """What registers this version again as it is now, from its archive in the model store."""
+        ...
+
     async def set_default(self, name: str, version: str) -> str:
         """Make a version the one that answers requests without a version."""
         ...
@@ -57,6 +87,18 @@ class EngineFace(Protocol):
 
     async def add_to_store(self, path: Path, progress: Callable[[Progress], None]) -> str:
         """Copy an archive into the model store; returns its file name there."""
+        ...
+
+    async def plan_archive(self, paths: Sequence[Path]) -> ArchivePlan:
+        """What an archive of these files and folders would be, as their names tell."""
+        ...
+
+    async def place_for(self, file_name: str) -> Path:
+        """Where an archive of this name would go in the model store, with a number when the name is taken."""
+        ...
+
+    async def make_archive(self, plan: ArchivePlan, progress: Callable[[Progress], None]) -> Path:
+        """Write an archive into the model store; returns where it lies."""
         ...
 
     async def inspect(self, file_name: str) -> ArchiveSummary:
@@ -75,6 +117,15 @@ class HostFace(Protocol):
     @property
     def addresses(self) -> Mapping[str, str]:
         """Listener names to addresses, while running: {"management": "http://127.0.0.1:8081"}."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was made with; each knows its source."""
+        ...
+
+    def authorization(self, listener: str) -> Mapping[str, str]:
+        """The headers that a request to this listener ("inference", "management") needs; empty without tokens."""
         ...
 
     async def start(self) -> None:

@@ -7,12 +7,17 @@ takes Qt's down with it, so while there is a window automatic collection is off 
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from PySide6.QtCore import QTimer
 
-INTERVAL_MS = 250
+# Often enough that what came in between is looked through in a few ms.
+INTERVAL_MS = 50
+# How often everything is looked through: tens of ms with thousands of versions. In between, what has outlived two looks
+# is left alone.
+FULL_SECONDS = 300.0
 
 
 @contextmanager
@@ -23,8 +28,8 @@ def collected_here() -> Iterator[None]:
     # What the imports made stays for good; left out, a full collection takes a few ms instead of holding the loop.
     gc.collect()
     gc.freeze()
-    timer = QTimer()
-    timer.timeout.connect(collect_due)
+    timer, collector = QTimer(), Collector()
+    timer.timeout.connect(collector.collect_due)
     timer.start(INTERVAL_MS)
     try:
         yield
@@ -36,11 +41,22 @@ def collected_here() -> Iterator[None]:
             gc.enable()
 
 
-def collect_due() -> None:
-    """Collect the oldest generation whose turn it is, by the thresholds that automatic collection would use."""
-    for generation, (count, threshold) in reversed(
-        list(enumerate(zip(gc.get_count(), gc.get_threshold(), strict=True)))
-    ):
-        if threshold and count > threshold:
-            gc.collect(generation)
-            return
+class Collector:
+    """Collects the young often and everything seldom."""
+
+    def __init__(self) -> None:
+        self._full = time.monotonic()
+
+    def collect_due(self) -> None:
+        """Collect what is due, by the thresholds that automatic collection would use."""
+        (young, older, _), (most_young, most_older, _) = gc.get_count(), gc.get_threshold()
+        if time.monotonic() >= self._full + FULL_SECONDS:
+            self._full = time.monotonic()
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+        elif older > most_older:
+            gc.collect(1)
+            gc.freeze()
+        elif young > most_young:
+            gc.collect(0)

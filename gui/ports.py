@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 LAST = 65535
 LISTENERS = ("management_address", "inference_address", "metrics_address")
+GRPC_PORTS = ("grpc_inference_port", "grpc_management_port")
 
 
 def free_port(settings: Settings, host: str, taken: int) -> int:
     """Return the next port after `taken` that nobody listens on and no other listener is set to use."""
     ours = {_address(settings, listener).port for listener in LISTENERS}
+    ours.update(getattr(settings, key) for key in GRPC_PORTS)
     for port in range(taken + 1, LAST + 1):
         if port not in ours and _is_free(host, port):
             return port
@@ -23,11 +25,12 @@ def free_port(settings: Settings, host: str, taken: int) -> int:
 
 def with_port(settings: Settings, taken: int, port: int) -> Settings:
     """Return the settings with every listener that had the taken port moved to `port`."""
-    moved = {
+    moved: dict[str, object] = {
         listener: _address(settings, listener)._replace(port=port)
         for listener in LISTENERS
         if _address(settings, listener).port == taken
     }
+    moved.update({key: port for key in GRPC_PORTS if getattr(settings, key) == taken})
     return settings.replace(**moved)
 
 

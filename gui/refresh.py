@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CHANGES_MS = 250
 FIGURES_MS = 1000
+# While nobody can see the window.
+WATCH_MS = 2000
 # How long one slice may take, and the pause after it, which leaves at least half of the loop to everybody else.
 SLICE_SECONDS = 0.004
 PAUSE_MS = 5
@@ -27,19 +29,22 @@ PAUSE_MS = 5
 class Refresher(QObject):
     """Keeps a catalog up to date.
 
-    Signals: `refreshed` when all that a look found is shown.
+    Signals: `refreshed` when all that a look found is shown; `measured`, with the time on a steady clock, when the look
+    was at figures too.
     """
 
     refreshed = Signal()
+    measured = Signal(float)
 
     def __init__(self, engine: EngineFace, catalog: Catalog, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._engine = engine
         self._catalog = catalog
         self._active = False
+        self._watching = False
+        self._measuring: float | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(CHANGES_MS)
         self._soon.timeout.connect(self._pull_changes)
         self._figures = QTimer(self)
         self._figures.setInterval(FIGURES_MS)
@@ -61,6 +66,12 @@ class Refresher(QObject):
         else:
             for timer in (self._soon, self._figures, self._rest):
                 timer.stop()
+            self._wake_slowly()
+
+    def keep_watching(self, *, watching: bool) -> None:
+        """Whether to note changes, at a slow pace, while the window cannot be seen."""
+        self._watching = watching
+        self._wake_slowly()
 
     def pull(self) -> None:
         """Look now, at what changed and at how fast it goes, and show all of it before this returns."""
@@ -69,13 +80,20 @@ class Refresher(QObject):
 
     def close(self) -> None:
         """Look no more; harmless when closed already."""
+        self._watching = False
         self.set_active(active=False)
         self._unsubscribe()
         self._unsubscribe = _nothing
 
     def _wake(self) -> None:
-        if self._active and not self._soon.isActive():
-            self._soon.start()
+        if not self._active:
+            self._wake_slowly()
+        elif not self._soon.isActive():
+            self._soon.start(CHANGES_MS)
+
+    def _wake_slowly(self) -> None:
+        if self._watching and not self._active and not self._soon.isActive():
+            self._soon.start(WATCH_MS)
 
     def _pull_changes(self) -> None:
         self._begin(None)
@@ -91,13 +109,21 @@ class Refresher(QObject):
 
     def _look(self, now: float | None) -> None:
         self._soon.stop()
+        self._measuring = self._measuring if now is None else now
         self._catalog.take(self._engine.changes(self._catalog.revision), now)
 
     def _show_slice(self) -> None:
         self._show(SLICE_SECONDS)
 
     def _show(self, seconds: float) -> None:
-        if self._catalog.work(seconds):
+        """Show what there is in so many seconds; the end is told after a pause when half of them are over."""
+        until = time.perf_counter() + seconds / 2
+        left = self._catalog.work(seconds)
+        if not left and self._measuring is not None:
+            measured, self._measuring = self._measuring, None
+            self.measured.emit(measured)
+            left = time.perf_counter() >= until
+        if left:
             self._rest.start()
         else:
             self._rest.stop()

@@ -9,36 +9,46 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import (
-    QAction,
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QGuiApplication,
     QHideEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from engine.exposure import open_doors
 from engine.snapshots import VersionState
 from gui.actions import Actions
+from gui.commands import Commands
+from gui.desktop.presence import Presence
 from gui.dialogs.about import AboutDialog
+from gui.dialogs.settings import SettingsDialog
 from gui.drops import read_drop
+from gui.filing import Filing
+from gui.graphs.recorder import Recorder
 from gui.menus import fill_menus
-from gui.operations import Operations, can_retry
+from gui.operations import Operations
+from gui.palette.popup import Palette
 from gui.panels.action_bar import ActionBar
+from gui.panels.acts import ActsStrip
+from gui.panels.announcing import Announcer
 from gui.panels.browser import Browser
-from gui.panels.calls import calls
 from gui.panels.details import Details
+from gui.panels.selection import Selection
 from gui.panels.sidebar import Sidebar
 from gui.panels.status_line import StatusLine
+from gui.panels.undo_strip import UndoStrip
+from gui.preferences import Preferences
 from gui.refresh import Refresher
 from gui.tables.catalog import Catalog
 from gui.widgets.banner import Banner
 from gui.widgets.basics import Button, Rule
 from gui.widgets.drop_zone import DropVeil
 from gui.words import tr
+from gui.worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,36 +64,46 @@ class Window(QMainWindow):
     """The window over one host.
 
     Signals: `closing` when the user wants to leave; the window stays until whoever listens has stopped the host.
+    `restarting` when the user wants the server to start anew, with the settings as they are saved by then.
     """
 
     closing = Signal()
+    restarting = Signal()
 
-    def __init__(self, host: HostFace, theme: Theme) -> None:
+    def __init__(self, host: HostFace, theme: Theme, preferences: Preferences | None = None) -> None:
         super().__init__()
         self._host = host
-        self._theme = theme
+        self._preferences = preferences or Preferences(parent=self)
         self.setWindowTitle(tr("Marina"))
         self.resize(*SIZE)
         self.setAcceptDrops(True)
         self.actions_ = Actions(self)
         self.catalog = Catalog()
-        self.sidebar, self.status, self.banner = Sidebar(), StatusLine(), Banner()
+        self.sidebar, self.status, self.banner = Sidebar(host.engine, self.catalog), StatusLine(), Banner()
         self.browser = Browser(self.catalog, self.actions_)
-        self.details = Details()
+        self._announcer = Announcer(self.browser.table)
+        self.details = Details(host, self.actions_)
         self._curl_menu = QMenu(tr("Copy as curl"), self)
         self.bar = self._action_bar()
         self._veil = DropVeil(self)
-        self.operations = Operations(host, self, self.banner, self._show_registered)
+        self.undo, self.acts = UndoStrip(self.actions_.undo), ActsStrip(host.engine)
+        self.operations = Operations(host, self, self.catalog, self.banner, self.undo, self._show_registered)
+        self._commands = Commands(self.actions_, self.operations, self.browser, lambda: host.addresses)
+        self._filing = Filing(host, self.catalog, self.operations, self.banner, self)
+        self._worker_commands = WorkerCommands(self.actions_, self.operations, self.details, self._filing, host, self)
         self.refresher = Refresher(host.engine, self.catalog, self)
-        fill_menus(self.menuBar(), self.actions_, self._curl_menu)
+        Recorder(self.details.history, self.catalog, self.refresher)
+        menus = (self.browser.copy_menu, self._curl_menu)
+        fill_menus(self.menuBar(), self.actions_, menus, self.browser.columns_menu)
         self.setCentralWidget(self._lay_out())
         self._connect()
+        self._presence = Presence(self, theme, self._preferences)
         self.show_starting()
         self._refreshed()
 
     def _action_bar(self) -> ActionBar:
         actions = self.actions_
-        bar = ActionBar(actions.register, actions.of_selection)
+        bar = ActionBar(actions.register, [*actions.of_selection, actions.try_it])
         button = Button(tr("Copy as curl") + " ▾")
         button.clicked.connect(lambda: self._curl_menu.popup(button.mapToGlobal(button.rect().bottomLeft())))
         bar.add_button(button)
@@ -92,36 +112,37 @@ class Window(QMainWindow):
 
     def _lay_out(self) -> QWidget:
         split = QSplitter(Qt.Orientation.Vertical)
+        split.setObjectName("main")
         split.setHandleWidth(1)
         split.setChildrenCollapsible(False)
         split.addWidget(self.browser)
         split.addWidget(self.details)
         split.setSizes(SHARES)
         middle = _box(QHBoxLayout(), self.sidebar, Rule(standing=True), split, stretched=split)
-        return _box(QVBoxLayout(), self.bar, Rule(), self.banner, middle, Rule(), self.status, stretched=middle)
+        below = (self.undo, self.acts, Rule(), self.status)
+        return _box(QVBoxLayout(), self.bar, Rule(), self.banner, middle, *below, stretched=middle)
 
     def _connect(self) -> None:
-        actions, operations = self.actions_, self.operations
-        actions.register.triggered.connect(operations.register_one)
-        actions.sample.triggered.connect(operations.load_sample)
-        actions.quit.triggered.connect(self.close)
-        actions.scale.triggered.connect(self._scale)
-        actions.set_default.triggered.connect(self._set_default)
-        actions.retry.triggered.connect(self._retry)
-        actions.unregister.triggered.connect(lambda: operations.unregister(self.browser.selected_versions()))
+        actions = self.actions_
+        actions.quit.triggered.connect(self.closing)
+        actions.start.triggered.connect(self.restarting)
         actions.refresh.triggered.connect(self.refresher.pull)
         actions.filter.triggered.connect(self._focus_filter)
         actions.clear_filter.triggered.connect(self.clear_filter)
-        actions.expand.triggered.connect(self.browser.table.expandAll)
-        actions.collapse.triggered.connect(self.browser.table.collapseAll)
-        actions.about.triggered.connect(lambda: operations.show(AboutDialog(self)))
-        actions.scheme.triggered.connect(self._choose_scheme)
+        actions.about.triggered.connect(lambda: self.operations.show(AboutDialog(self._host.settings, self)))
+        actions.settings.triggered.connect(self._open_settings)
+        actions.palette.triggered.connect(lambda: Palette(self).open_at_top())
         self.bar.filter.textChanged.connect(self._filter)
         self.sidebar.filters.chosen.connect(self._filter)
         self.browser.selected.connect(self._show_selection)
+        self.browser.table.selectionModel().selectionChanged.connect(self._enable_for_selection)
+        actions.try_it.triggered.connect(self.details.open_try_it)
+        self.details.try_it.wanted.connect(lambda key: self.browser.choose(*key))
+        self.browser.table.activated_row.connect(self.details.enter)
         self.browser.cause_clicked.connect(self.details.open_failure)
         self.refresher.refreshed.connect(self._refreshed)
-        self._curl_menu.aboutToShow.connect(self._fill_curl_menu)
+        self.refresher.refreshed.connect(self.acts.look)
+        self._curl_menu.aboutToShow.connect(lambda: self._commands.fill_calls(self._curl_menu))
 
     # What the server is doing.
 
@@ -136,42 +157,52 @@ class Window(QMainWindow):
         self.status.show_state(VersionState.READY, tr("Running"))
         self.status.show_addresses(self._host.addresses)
         self.sidebar.show_addresses(self._host.addresses)
+        self._tell_of_the_start()
         self.refresher.pull()
+
+    def _tell_of_the_start(self) -> None:
+        doors = open_doors(self._host.settings)
+        self.status.show_doors(doors)
+        if doors:
+            self.banner.show_error("\n".join((tr("Settings open doors that Marina keeps shut by itself:"), *doors)))
+        elif notices := self._host.engine.notices():
+            self.banner.show_note("\n".join(notices))
 
     def show_failed(self, error: str) -> None:
         """Say why the server does not run."""
         self.status.show_state(VersionState.FAILED, tr("Not running"))
-        self.banner.show_error(error)
+        self.browser.show_not_running(error)
 
     def show_stopping(self) -> None:
         """Say that the server is going down; nothing can be begun any more."""
         self._set_working(working=False)
+        self.details.try_it.desk.cancel_all()
         self.status.show_state(VersionState.DRAINING, tr("Stopping…"))
         self.status.show_addresses({})
 
     def _set_working(self, *, working: bool) -> None:
         self._working = working
-        self.actions_.register.setEnabled(working)
-        self.actions_.sample.setEnabled(working)
         self._enable_for_selection()
 
     async def aclose(self) -> None:
         """Close dialogs, end what runs, look at the engine no more."""
+        self._presence.close()
         await self.operations.aclose()
+        await self.details.try_it.aclose()
+        self._filing.close()
         self.refresher.close()
 
     # What is shown.
 
     def _refreshed(self) -> None:
         self.sidebar.filters.count_states(self.catalog.counts())
-        self.status.show_totals(list(self.catalog))
-        self._enable_for_selection()
+        self.status.show_totals(self.catalog.totals(), self._host.engine.machine())
         self._show_page()
         self._show_selection()
 
     def _show_page(self) -> None:
         self.browser.show_page(self.bar.filter.text())
-        self.bar.show_found(self.browser.proxy.rowCount(), len(self.catalog.models))
+        self.bar.show_found(self.browser.model.shown_models, len(self.catalog.models))
 
     def _filter(self) -> None:
         self.browser.show_only(self.bar.filter.text(), self.sidebar.filters.choice)
@@ -188,48 +219,27 @@ class Window(QMainWindow):
         self.bar.filter.selectAll()
 
     def _show_selection(self) -> None:
-        model, version = self.browser.current() or (None, None)
-        self.details.show_selection(model, version, self._host.addresses)
+        current = self.browser.current()
+        self._announcer.look(current[0] if current else None)
+        self.details.show_selection(Selection(*current, self._host.addresses) if current else None)
         self.details.setVisible(len(self.catalog.models) > 0)
         self._enable_for_selection()
 
     def _enable_for_selection(self) -> None:
-        current = self.browser.current()
-        for action in self.actions_.of_selection:
-            action.setEnabled(self._working and current is not None)
-        several = current is not None and len(current[0].versions) > 1
-        self.actions_.set_default.setEnabled(self._working and several)
-        self.actions_.retry.setEnabled(self._working and current is not None and can_retry(current[1].snapshot))
-        self._curl_button.setEnabled(current is not None)
-        self._curl_menu.setEnabled(current is not None)
+        self._commands.enable(working=self._working)
+        self._worker_commands.enable()
+        chosen = self.browser.current() is not None
+        self._curl_button.setEnabled(chosen)
+        self._curl_menu.setEnabled(chosen)
 
     def _show_registered(self, name: str) -> None:
         self.refresher.pull()
         self.browser.choose(name)
 
-    def _choose_scheme(self, action: QAction) -> None:
-        self._theme.choose(Qt.ColorScheme(action.data()))
-
-    # What is done.
-
-    def _scale(self) -> None:
-        if current := self.browser.current():
-            self.operations.scale(current[1].snapshot)
-
-    def _set_default(self) -> None:
-        if current := self.browser.current():
-            self.operations.set_default(current[0], current[1].snapshot.key.version)
-
-    def _retry(self) -> None:
-        if current := self.browser.current():
-            self.operations.retry(current[1].snapshot)
-
-    def _fill_curl_menu(self) -> None:
-        self._curl_menu.clear()
-        if current := self.browser.current():
-            for title, line in calls(current[1].snapshot, self._host.addresses):
-                action = self._curl_menu.addAction(title)
-                action.triggered.connect(lambda _checked, text=line: QGuiApplication.clipboard().setText(text))
+    def _open_settings(self) -> None:
+        dialog = SettingsDialog(self._host.settings, self._preferences, self)
+        dialog.restart_wanted.connect(self.restarting)
+        self.operations.show(dialog)
 
     def open_files(self, paths: list[Path]) -> None:
         """Offer to register these archives, one after another."""
@@ -241,7 +251,8 @@ class Window(QMainWindow):
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
         event.ignore()
-        self.closing.emit()
+        if not self._presence.stay_hidden():
+            self.closing.emit()
 
     @override
     def showEvent(self, event: QShowEvent) -> None:
@@ -262,8 +273,8 @@ class Window(QMainWindow):
     @override
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         event.acceptProposedAction()
-        if self._working and read_drop(event.mimeData()).archives:
-            self._veil.cover()
+        if self._working:
+            self._veil.cover(read_drop(event.mimeData()).welcome)
 
     @override
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
@@ -273,11 +284,8 @@ class Window(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self._veil.hide()
         event.acceptProposedAction()
-        drop = read_drop(event.mimeData())
-        if drop.refused:
-            self.banner.show_error("\n".join(drop.refused))
         if self._working:
-            self.open_files(list(drop.archives))
+            self.operations.receive(read_drop(event.mimeData()))
 
 
 def _box(layout: QHBoxLayout | QVBoxLayout, *widgets: QWidget, stretched: QWidget) -> QWidget:

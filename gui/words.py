@@ -40,6 +40,14 @@ def rate(value: float | None) -> str:
     return f"{value:.1f}" if value < TEN else number(round(value))
 
 
+def milliseconds(seconds: float | None) -> str:
+    """Seconds as milliseconds for a column that names the unit: one decimal below a hundred, a dash for none."""
+    if seconds is None:
+        return DASH
+    value = seconds * KILO
+    return f"{value:.1f}" if value < TEN * TEN else number(round(value))
+
+
 def size(count: int | None) -> str:
     """Bytes in the largest unit that keeps the number at least one: "61 MB", "1.2 GB"; a dash for nothing."""
     if not count:
@@ -56,6 +64,14 @@ def share(done: int, total: int) -> str:
     if not total:
         return size(done)
     return tr("{done} of {total}").format(done=size(done) if done else "0", total=size(total))
+
+
+def share_of(used: int, total: int) -> str:
+    """Two sizes in the unit of the larger: "51 of 139 GB", "9.4 of 128 GB"."""
+    whole = size(total)
+    unit = UNITS.index(whole.rpartition(" ")[2]) if total else 0
+    value = used / KILO**unit
+    return tr("{used} of {total}").format(used=f"{value:.{1 if 0 < value < TEN else 0}f}", total=whole)
 
 
 def progress(step: Progress) -> str:

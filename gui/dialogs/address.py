@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from gui import theme
-from gui.dialogs.operation import WIDTH
+from gui.dialogs.operation import dialog_width
 from gui.widgets.basics import Button, Label
 from gui.words import tr
 
@@ -30,7 +30,7 @@ class AddressDialog(QDialog):
     def __init__(self, error: AddressInUseError, free_port: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Port {port} is taken").format(port=error.port))
-        self.setFixedWidth(WIDTH)
+        self.setFixedWidth(dialog_width(self))
         self.answer = Answer.QUIT
         text = Label(str(error), selectable=True)
         text.setWordWrap(True)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PySide6.QtWidgets import QDialog
 
-from gui.dialogs.operation import OperationDialog
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+@runtime_checkable
+class Working(Protocol):
+    """A dialog with tasks of its own."""
+
+    async def aclose(self) -> None:
+        """End them, so that the dialog can be deleted."""
+        ...
 
 
 async def ask(dialog: QDialog) -> bool:
@@ -24,7 +31,7 @@ async def ask(dialog: QDialog) -> bool:
     finally:
         dialog.finished.disconnect(finish)
         dialog.close()
-        if isinstance(dialog, OperationDialog):
+        if isinstance(dialog, Working):
             await dialog.aclose()
         dialog.deleteLater()
 

@@ -1,190 +1,220 @@
-"""Registering an archive: choose or drop it, see what is inside, say how it should run. The GUI thread.
+"""Registering an archive: where it comes from, what is inside, how it should run. The GUI thread.
 
 Nothing inside an archive runs before the user presses Register; the manifest is read by the engine without running it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QDialogButtonBox, QWidget
 from typing_extensions import override
 
 from engine.registration import Registration
-from gui import curl, theme, words
+from engine.snapshots import Key, Progress
+from engine.tasks import TaskGroup
+from gui import curl
+from gui.dialogs.disclosure import Toggle
 from gui.dialogs.operation import OperationDialog
-from gui.widgets.basics import Button, Caption, Label
-from gui.words import counted, tr
+from gui.dialogs.registering.facts import Facts
+from gui.dialogs.registering.parameters import Parameters
+from gui.dialogs.registering.reach import is_remote
+from gui.dialogs.registering.sources import FileSource, S3Source, Source, UrlSource
+from gui.drops import read_drop
+from gui.widgets.basics import Button, Caption
+from gui.widgets.tabs import Tabs
+from gui.words import base_name, counted, tr
 
 if TYPE_CHECKING:
-    from engine.snapshots import ArchiveSummary, Progress
+    from collections.abc import Callable
+
+    from engine.settings import Settings
+    from engine.snapshots import ArchiveSummary
     from gui.face import EngineFace
 
-REMOTE = ("http://", "https://", "s3://")
-SHOWN = 16
-MOST_WORKERS = 1000
-MOST = 2**31 - 1
-MOST_BATCH = 65536
-MOST_DELAY = 3_600_000
+FILE, URL = range(2)
 
 
 class RegisterDialog(OperationDialog):
-    """`path` is an archive to copy into the model store first; without it the user names or chooses one."""
+    """`source` is a file to copy into the model store first, or an address; without it the user chooses.
+
+    `is_taken` tells whether a version is registered already. When `background` is a task after the dialog has closed,
+    the registration goes on, and belongs to whoever takes it.
+    """
 
     def __init__(
-        self, engine: EngineFace, management: str, path: Path | None = None, parent: QWidget | None = None
+        self,
+        engine: EngineFace,
+        management: str,
+        settings: Settings,
+        is_taken: Callable[[Key], bool],
+        source: Path | str | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(tr("Register model"), tr("Register"), parent)
         self._engine = engine
         self._management = management
+        self._is_taken = is_taken
         self._summary: ArchiveSummary | None = None
         self._inspected = ""
-        self._add_archive_row()
-        self._add_facts()
-        self.name = self._text(tr("Model name"))
-        self.handler = self._text(tr("Handler"))
-        self.batch_size = self._number(tr("Batch size"), high=MOST_BATCH)
-        self.max_batch_delay = self._number(tr("Max batch delay"), tr(" ms"), low=0, high=MOST_DELAY)
-        self.initial_workers = self._number(tr("Initial workers"), low=0, high=MOST_WORKERS)
-        self.initial_workers.setValue(1)
-        self.response_timeout = self._number(tr("Response timeout"), tr(" s"))
-        self.startup_timeout = self._number(tr("Startup timeout"), tr(" s"))
-        self.refresh()
-        if path is not None:
-            self.take_file(str(path))
+        self._registering: asyncio.Task[str] | None = None
+        self._acts = TaskGroup(_told_in_the_dialog)
+        self.background: asyncio.Task[str] | None = None
+        self.setAcceptDrops(True)
+        self.file, self.url, self.s3 = FileSource(self), UrlSource(settings, self), S3Source(settings, self)
+        self.sources: tuple[Source, ...] = (self.file, self.url, self.s3)
+        self.facts = Facts()
+        self.parameters = Parameters(settings, self)
+        self.name = self.parameters.name
+        self._add_sources()
+        self._add_parameters()
+        self._add_background_button()
+        self._connect()
+        self._show_source()
+        self._begin_with(source)
 
-    def _add_archive_row(self) -> None:
-        self.archive = QLineEdit()
-        self.archive.setPlaceholderText(tr("Name in the model store, or an address"))
-        self.archive.setAccessibleName(tr("Archive"))
-        self.archive.textChanged.connect(self._forget)
-        self.archive.editingFinished.connect(self._look_inside)
-        self.choose = Button(tr("Choose…"))
-        self.choose.setAutoDefault(False)
-        self.choose.clicked.connect(self._choose_file)
-        field = QWidget()
-        row = QHBoxLayout(field)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.archive, 1)
-        row.addWidget(self.choose)
-        self.form.addRow(tr("Archive"), field)
+    # The form.
 
-    def _add_facts(self) -> None:
-        self.facts = Label(selectable=True)
-        self.facts.setWordWrap(True)
-        self.digest = Caption()
-        self.warning = Caption(tr("Registering runs the code inside this archive."))
-        field = QWidget()
-        column = QVBoxLayout(field)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.GRID)
-        for widget in (self.facts, self.digest, self.warning):
-            column.addWidget(widget)
-        self._inside = field
-        self.form.addRow("", field)
-        self._show_facts()
+    def _add_sources(self) -> None:
+        self.tabs = Tabs()
+        self.tabs.setAccessibleName(tr("Where the archive comes from"))
+        for source in self.sources:
+            self.tabs.addTab(source.title)
+        self.form.addRow(self.tabs)
+        for label, field in (row for source in self.sources for row in source.rows):
+            self.form.addRow(label, field)
+        self.form.addRow("", self.facts)
 
-    def _text(self, label: str) -> QLineEdit:
-        box = QLineEdit()
-        box.setAccessibleName(label)
-        box.setPlaceholderText(tr("as the archive says"))
-        box.textChanged.connect(self.refresh)
-        self.form.addRow(label, box)
-        return box
+    def _add_parameters(self) -> None:
+        for label, field in self.parameters.common:
+            self.form.addRow(label, field)
+        self.more = Toggle(tr("More options"))
+        self.form.addRow(self.more)
+        note = Caption(tr("An empty field takes what the archive says, else what the field shows."), wraps=True)
+        self._more = [*self.parameters.more, ("", note)]
+        for label, field in self._more:
+            self.form.addRow(label, field)
+        self._show_more(shown=False)
 
-    def _number(self, label: str, unit: str = "", low: int = 1, high: int = MOST) -> QSpinBox:
-        box = QSpinBox()
-        box.setAccessibleName(label)
-        box.setRange(low - 1, high)
-        box.setValue(low - 1)
-        box.setSpecialValueText(tr("default"))
-        box.setSuffix(unit)
-        box.valueChanged.connect(self.refresh)
-        self.form.addRow(label, box)
-        return box
+    def _show_more(self, *, shown: bool) -> None:
+        for _, field in self._more:
+            self.form.setRowVisible(field, shown)
+
+    def _add_background_button(self) -> None:
+        self.continue_button = Button(tr("Continue in the background"))
+        self.continue_button.setAutoDefault(False)
+        self.continue_button.hide()
+        self.continue_button.clicked.connect(self._continue)
+        self.buttons.addButton(self.continue_button, QDialogButtonBox.ButtonRole.ActionRole)
+
+    def _connect(self) -> None:
+        self.tabs.currentChanged.connect(self._show_source)
+        self.more.toggled.connect(lambda shown: self._show_more(shown=shown))
+        self.file.chosen.connect(self.take_file)
+        self.file.named.connect(self._look_inside)
+        for source in self.sources:
+            source.changed.connect(self._show_known)
+        self.parameters.changed.connect(self.refresh)
+
+    def _begin_with(self, source: Path | str | None) -> None:
+        if isinstance(source, Path):
+            self.take_file(str(source))
+        elif source:
+            self._show_address(source)
+
+    def _show_address(self, url: str) -> None:
+        self.url.line.setText(url)
+        self.tabs.setCurrentIndex(URL)
+
+    @property
+    def source(self) -> Source:
+        """Where the archive is to come from."""
+        return self.sources[self.tabs.currentIndex()]
+
+    def _show_source(self) -> None:
+        for source in self.sources:
+            for _, field in source.rows:
+                self.form.setRowVisible(field, source is self.source)
+        self._show_known()
+        if self.isVisible():
+            self.source.first.setFocus()
+
+    @override
+    def first_field(self) -> QWidget:
+        return self.source.first
 
     # The archive: chosen, copied, looked into.
 
-    def _choose_file(self) -> None:
-        chooser = QFileDialog(self, tr("Choose an archive"))
-        chooser.setNameFilter(tr("Model archives (*.mar *.tar.gz *.tgz)"))
-        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
-        chooser.fileSelected.connect(self.take_file)
-        chooser.finished.connect(chooser.deleteLater)
-        chooser.open()
-
     def take_file(self, path: str) -> None:
         """Copy this file into the model store, then look inside the copy."""
-        self.run(self._add(Path(path)))
+        if self.is_idle:
+            self.tabs.setCurrentIndex(FILE)
+            self.run(self._add(Path(path)))
 
     async def _add(self, path: Path) -> None:
-        self.archive.setText(path.name)
-        file_name = await self._engine.add_to_store(path, self._show_copy)
-        self.archive.setText(file_name)
+        self.file.archive.setText(path.name)
+        file_name = await self._engine.add_to_store(path, self.show_step)
+        self.file.archive.setText(file_name)
         await self._inspect(file_name)
 
-    def _show_copy(self, step: Progress) -> None:
-        self.show_step(step, f"{tr(step.phase.capitalize())} {words.progress(step)}")
-
-    def _forget(self) -> None:
-        if self.archive.text() != self._inspected:
-            self._summary = None
-            self._show_facts()
-        self.refresh()
-
     def _look_inside(self) -> None:
-        name = self.archive.text().strip()
-        if name and name != self._inspected and not name.startswith(REMOTE) and self.is_idle:
+        name = self.file.url
+        if is_remote(name):
+            self.file.archive.clear()
+            self._show_address(name)
+        elif name and self._known is None and self.is_idle and self.source is self.file:
             self.run(self._inspect(name))
 
     async def _inspect(self, file_name: str) -> None:
-        self._inspected = file_name
         self._summary = await self._engine.inspect(file_name)
-        self.name.setText(self._summary.model_name)
-        self.handler.setText(self._summary.handler)
-        self._show_facts()
+        self._inspected = file_name
+        self._show_known()
 
-    def _show_facts(self) -> None:
-        summary = self._summary
-        for widget in (self.facts, self.digest):
-            widget.setVisible(summary is not None)
-        self.form.setRowVisible(self._inside, summary is not None or self.archive.text().startswith(REMOTE))
-        if summary is None:
-            return
-        head = f"{summary.model_name or summary.file_name} {summary.version} · {words.size(summary.size)}"
-        runtime = f" · {summary.runtime}" if summary.runtime else ""
-        files = counted(len(summary.files), "%n file", "%n files")
-        lines = [f"{head} · {files}{runtime}", summary.description]
-        self.facts.setText("\n".join(line for line in lines if line))
-        self.digest.setText(f"SHA-256 {summary.sha256[:SHOWN]}…{summary.sha256[-SHOWN:]}")
-        self.digest.setToolTip(summary.sha256)
+    def _show_known(self) -> None:
+        """Show what is known of the archive that is named now."""
+        known = self._known
+        self.parameters.show_summary(known)
+        self.facts.show_summary(known)
+        self.form.setRowVisible(self.facts, known is not None or self.source is not self.file)
+        self.refresh()
+
+    @property
+    def _known(self) -> ArchiveSummary | None:
+        return self._summary if self.source is self.file and self.file.url == self._inspected else None
 
     # What the frame asks.
 
     @override
     def problem(self) -> str:
-        text = self.archive.text().strip()
-        if not text:
-            return tr("Choose an archive, or type its name in the model store.")
         if not self.is_idle:
-            return tr("Reading the archive…") if self._summary is None else tr("Registering…")
-        if self._summary is None and not text.startswith(REMOTE):
+            return tr("Reading the archive…") if self._registering is None else tr("Registering…")
+        if problem := self.source.problem():
+            return problem
+        if self._known is None and self.source is self.file:
             return tr("The archive has not been read. Press Tab to look inside.")
-        return self._problem_of_name()
+        return self.parameters.problem() or self._conflict()
 
-    def _problem_of_name(self) -> str:
-        name = self.name.text()
-        if self._summary is not None and not name:
-            return tr("The archive does not say what its model is called. Type a name.")
-        if name != name.strip() or any(not character.isprintable() for character in name):
-            return tr("The model name has spaces around it or characters that cannot be seen.")
-        return ""
+    def _conflict(self) -> str:
+        summary = self._known
+        if summary is None or not self._is_taken(Key(self.registered_name, summary.version)):
+            return ""
+        return tr("{name} {version} is registered already. Type another model name, or unregister it first.").format(
+            name=self.registered_name, version=summary.version
+        )
+
+    @override
+    def refresh(self) -> None:
+        self.s3.show_signing()
+        self.continue_button.setVisible(self._registering is not None and not self.is_idle)
+        super().refresh()
 
     @override
     def consequence(self) -> str:
-        name = self.name.text() or self.archive.text().strip()
-        workers = given(self.initial_workers)
+        name = self.registered_name or base_name(self.source.url)
+        workers = self.parameters.initial_workers.value
         if workers is None:
             return tr("Registers {name} with the default number of workers.").format(name=name)
         if workers == 0:
@@ -198,32 +228,56 @@ class RegisterDialog(OperationDialog):
 
     def registration(self) -> Registration:
         """Return what the form says; what the archive says already is left out."""
-        summary = self._summary
-        return Registration(
-            url=self.archive.text().strip(),
-            model_name=_unless(self.name.text(), summary.model_name if summary else ""),
-            handler=_unless(self.handler.text().strip(), summary.handler if summary else ""),
-            batch_size=given(self.batch_size),
-            max_batch_delay=given(self.max_batch_delay),
-            initial_workers=given(self.initial_workers),
-            response_timeout=given(self.response_timeout),
-            startup_timeout=given(self.startup_timeout),
-        )
+        source = self.source
+        return self.parameters.fill(Registration(url=source.url, s3_sse_kms=source.is_signed))
 
     @property
     def registered_name(self) -> str:
         """The name under which the model is registered, empty while only the engine can tell."""
-        return self.name.text() or (self._summary.model_name if self._summary else "")
+        return self.name.text()
+
+    # Registering, here or in the background.
 
     @override
     async def act(self) -> None:
-        await self._engine.register(self.registration(), self._show_copy)
+        self.show_step(Progress("registering", 0, 0))
+        work = self._engine.register(self.registration(), self._show_step_here)
+        self._registering = self._acts.start(work, self.windowTitle())
+        self.refresh()
+        try:
+            # A wait that is cancelled leaves the task alone: it may go on in the background.
+            await asyncio.wait({self._registering})
+            self._registering.result()
+        finally:
+            self._registering = None
+
+    def _show_step_here(self, step: Progress) -> None:
+        if self.background is None:
+            self.show_step(step)
+
+    def _continue(self) -> None:
+        self.background = self._registering
+        self.accept()
+
+    @override
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self.background is None:
+            await self._acts.aclose()
+
+    # Drops.
+
+    @override
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.is_idle and read_drop(event.mimeData()).archives:
+            event.acceptProposedAction()
+
+    @override
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        if archives := read_drop(event.mimeData()).archives:
+            self._begin_with(archives[0])
 
 
-def given(box: QSpinBox) -> int | None:
-    """Return the box's number, None while it shows "default"."""
-    return None if box.value() == box.minimum() else box.value()
-
-
-def _unless(text: str, known: str) -> str | None:
-    return text if text and text != known else None
+def _told_in_the_dialog(_name: str, _error: BaseException) -> None:
+    """Leave a failure to whoever waits for it: the dialog, or who took the task."""

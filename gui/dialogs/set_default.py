@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SetDefaultDialog(OperationDialog):
-    """A choice among the model's versions; `chosen` is the one to offer first."""
+    """A choice among the model's versions; `chosen` is the one to offer first, `current` the default until now."""
 
     def __init__(
         self, engine: EngineFace, model: ModelRecord, chosen: str, management: str, parent: QWidget | None = None
@@ -26,7 +26,7 @@ class SetDefaultDialog(OperationDialog):
         self._engine = engine
         self._model = model
         self._management = management
-        self._current = next((v.snapshot.key.version for v in model.versions if v.snapshot.is_default), "")
+        self.current = next((v.snapshot.key.version for v in model.versions if v.snapshot.is_default), "")
         self.versions = QComboBox()
         self.versions.setAccessibleName(tr("Version"))
         self.versions.addItems([version.snapshot.key.version for version in model.versions])
@@ -35,22 +35,27 @@ class SetDefaultDialog(OperationDialog):
         self.form.addRow(tr("Version"), self.versions)
         self.refresh()
 
+    @property
+    def chosen(self) -> str:
+        """The version that is to be the default."""
+        return self.versions.currentText()
+
     @override
     def problem(self) -> str:
-        if self.versions.currentText() == self._current:
-            return tr("Version {version} is the default already.").format(version=self._current)
+        if self.chosen == self.current:
+            return tr("Version {version} is the default already.").format(version=self.current)
         return ""
 
     @override
     def consequence(self) -> str:
-        return tr("Requests for {name} without a version go to {version} instead of {current}.").format(
-            name=self._model.name, version=self.versions.currentText(), current=self._current
+        return tr("Requests to {path} go to {version} instead of {current}.").format(
+            path=curl.prediction_path(self._model.name), version=self.chosen, current=self.current
         )
 
     @override
     def curl(self) -> str:
-        return curl.set_default(self._management, self._model.name, self.versions.currentText())
+        return curl.set_default(self._management, self._model.name, self.chosen)
 
     @override
     async def act(self) -> None:
-        await self._engine.set_default(self._model.name, self.versions.currentText())
+        await self._engine.set_default(self._model.name, self.chosen)

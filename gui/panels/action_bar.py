@@ -74,7 +74,11 @@ class ActionBar(Panel):
 
     def add_button(self, button: QWidget) -> None:
         """Put one more button after the others."""
-        self._buttons.insertWidget(self._buttons.count() - 3, button)
+        place = self._buttons.count() - 3
+        self._buttons.insertWidget(place, button)
+        before = self._buttons.itemAt(place - 1)
+        if before is not None and (neighbour := before.widget()):
+            self.setTabOrder(neighbour, button)
 
     def show_found(self, shown: int, total: int) -> None:
         """Say how many models the filter leaves: "12 of 40"; nothing when it leaves all."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 from typing_extensions import override
 
-from gui.tables import columns
-from gui.tables.models import CELL, TreeModel
-from gui.tables.proxies import ModelsProxy
+from gui.panels.copying import CopyMenu
+from gui.tables.models import CELL
+from gui.tables.outline import Outline
+from gui.tables.outline_view import OutlineView
 from gui.tables.records import ModelRecord, StateCell, VersionRecord
-from gui.tables.view import TableView
-from gui.widgets.drop_zone import DropZone, NoResult
+from gui.widgets.drop_zone import DropZone, NoResult, NotRunning
 from gui.words import tr
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from gui.actions import Actions
     from gui.tables.catalog import Catalog
 
-TABLE, EMPTY, NO_RESULT = range(3)
+TABLE, EMPTY, NO_RESULT, NOT_RUNNING = range(4)
 
 
 class Browser(QStackedWidget):
     """Models with their versions.
 
-    What is open and chosen is remembered by name, because the filter takes rows away and brings them back.
+    What is chosen is remembered by name, because the filter takes rows away and brings them back.
 
     Signals: `selected` when another row is current; `cause_clicked` when a state that has a cause is clicked.
     """
@@ -41,86 +41,84 @@ class Browser(QStackedWidget):
         super().__init__(parent)
         self._catalog = catalog
         self._actions = actions
-        self.model = TreeModel(catalog, self)
-        self.proxy = ModelsProxy(self.model, self)
-        self.table = TableView(self.proxy, columns.MODELS, tr("Models"))
+        self.model = Outline(catalog, self)
+        self.table = OutlineView(self.model)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.no_result = NoResult(actions.clear_filter)
-        for page in (self.table, DropZone(actions.register, actions.sample), self.no_result):
+        self.not_running = NotRunning(actions.start)
+        for page in (self.table, DropZone(actions), self.no_result, self.not_running):
             self.addWidget(page)
-        self._open: dict[str, bool] = {}
+        self.copy_menu = CopyMenu(self.table, self.selected_versions, self)
+        self.columns_menu = QMenu(tr("Columns"), self)
+        self.table.choice.fill(self.columns_menu)
+        self.columns_menu.aboutToShow.connect(lambda: self.table.choice.fill(self.columns_menu))
         self._chosen: tuple[str, str | None] | None = None
-        self.proxy.rowsInserted.connect(self._restore)
-        self.table.expanded.connect(self._note_open)
-        self.table.collapsed.connect(self._note_open)
+        self.model.rowsInserted.connect(self._restore)
         self.table.current_changed.connect(self._note_chosen)
         self.table.clicked.connect(self._clicked)
         self.show_page("")
 
     def show_page(self, text: str) -> None:
         """Show the table, or why it would be empty; `text` is what the filter looks for."""
+        if self.not_running.why.text():
+            return
         self.no_result.name_filter(text)
-        shown = self.proxy.rowCount() > 0
+        shown = self.model.rowCount() > 0
         self.setCurrentIndex(TABLE if shown else NO_RESULT if len(self._catalog.models) else EMPTY)
+
+    def show_not_running(self, why: str) -> None:
+        """Show why there is no server, from now on."""
+        self.not_running.why.setText(why)
+        self.setCurrentIndex(NOT_RUNNING)
 
     def show_only(self, text: str, state: VersionState | None) -> None:
         """Filter by text and state."""
-        self.proxy.show_only(text, state)
+        self.model.show_only(text, state)
         self.show_page(text)
 
     def choose(self, name: str, version: str | None = None) -> None:
         """Select a model or one of its versions, if it is there and not filtered out."""
+        if version is not None and self.model.find(name).isValid():
+            self.model.set_open([name], is_open=True)
         index = self.model.find(name, version)
-        if self.proxy.mapFromSource(index).isValid():
+        if index.isValid():
             self.table.choose(index)
 
     def current(self) -> tuple[ModelRecord, VersionRecord] | None:
         """The selected version with its model; for a model's row, the version that gives it its state."""
-        index = self.table.source_current()
+        index = self.table.currentIndex()
         if not index.isValid():
             return None
         record = self.model.record(index)
         if isinstance(record, ModelRecord):
             return record, record.telling
-        model = self.model.record(index.parent())
-        return (model, record) if isinstance(model, ModelRecord) else None
+        return self._catalog.models[record.snapshot.key.name], record
 
     def selected_versions(self) -> list[VersionSnapshot]:
         """Every selected version, a model's row standing for all of its own; defaults last, as they must go last."""
-        found: dict[tuple[str, str], VersionSnapshot] = {}
-        for index in self.table.selectionModel().selectedRows():
-            record = self.model.record(self.proxy.mapToSource(index))
-            versions = record.versions if isinstance(record, ModelRecord) else (record,)
-            found.update((version.snapshot.key, version.snapshot) for version in versions)
-        return sorted(found.values(), key=lambda version: version.is_default)
+        # Ranges, because Qt takes its time to list thousands of selected rows one by one.
+        chosen = self.table.selectionModel().selection()
+        ranges = [chosen.at(number) for number in range(chosen.count())]
+        rows = [row for found in ranges for row in range(found.top(), found.bottom() + 1)]
+        records = [self.model.record(self.model.index(row, 0)) for row in rows]
+        versions = {snapshot.key: snapshot for record in records for snapshot in record.snapshots}
+        return sorted(versions.values(), key=lambda version: version.is_default)
 
     @override
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.currentIndex() == TABLE and self.current() is not None:
-            self.table.open_menu([*self._actions.of_selection, self._actions.retry], event)
+            copy = self.copy_menu.menuAction()
+            self.table.open_menu([*self._actions.of_selection, self._actions.retry, copy], event)
 
-    def _restore(self, parent: QModelIndex, first: int, last: int) -> None:
-        """Open and select rows that come as they were when the filter took them; several versions open at first."""
-        if parent.isValid():
-            self.table.expand(parent)
-        for row in range(first, last + 1):
-            index = self.proxy.index(row, 0, parent)
-            record = self.model.record(self.proxy.mapToSource(index))
-            if isinstance(record, ModelRecord) and self._open.get(record.name, len(record.versions) > 1):
-                self.table.expand(index)
+    def _restore(self) -> None:
+        """Select again what the filter took away."""
         if not self.table.currentIndex().isValid() and self._chosen is not None:
             self.choose(*self._chosen)
 
-    def _note_open(self, index: QModelIndex) -> None:
-        record = self.model.record(self.proxy.mapToSource(index))
-        if isinstance(record, ModelRecord):
-            self._open[record.name] = self.table.isExpanded(index)
-
     def _note_chosen(self) -> None:
-        index = self.table.source_current()
+        index = self.table.currentIndex()
         if index.isValid():
-            record = self.model.record(index)
-            self._chosen = (record.name, None) if isinstance(record, ModelRecord) else record.snapshot.key
+            self._chosen = self.model.row(index)
         self.selected.emit()
 
     def _clicked(self, index: QModelIndex) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.snapshots import Key, VersionSnapshot
+    from gui.panels.selection import Selection
 
 
 def calls(version: VersionSnapshot, addresses: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -51,9 +52,9 @@ class Calls(QScrollArea):
         column.addStretch()
         self.setWidget(inner)
 
-    def show_calls(self, version: VersionSnapshot, addresses: Mapping[str, str]) -> None:
-        """Show the calls for this version."""
-        for title, line in calls(version, addresses):
+    def show_selection(self, selection: Selection) -> None:
+        """Show the calls for the version."""
+        for title, line in calls(selection.version.snapshot, selection.addresses):
             label = self._lines.get(title) or self._add_line(title)
             if label.text() != line:
                 label.setText(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -11,9 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from gui import theme, words
+from gui.graphs.history import History
 from gui.panels.calls import Calls
+from gui.panels.graphs import Graphs
+from gui.panels.log import Log
 from gui.panels.overview import Overview, milliseconds
 from gui.panels.queues import Queues
+from gui.panels.try_it import TryIt
 from gui.panels.workers import Workers
 from gui.tables.delegates import paint_pill
 from gui.widgets.basics import Caption, Label, Panel, Rule
@@ -21,12 +24,14 @@ from gui.widgets.tabs import Tabs
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from engine.snapshots import VersionSnapshot
-    from gui.tables.records import ModelRecord, VersionRecord
+    from gui.actions import Actions
+    from gui.face import HostFace
+    from gui.panels.selection import Selection
 
-OVERVIEW, WORKERS, QUEUE, API = range(4)
+OVERVIEW, WORKERS, QUEUE, GRAPHS, LOG, TRY_IT, API = range(7)
 TITLE = 1.18
 
 
@@ -82,18 +87,32 @@ class Title(QWidget):
 class Details(Panel):
     """Title and tabs of the selected version, or what to select."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, host: HostFace, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
         self.title = Title()
         self.tabs = Tabs()
         self.tabs.setAccessibleName(tr("Details"))
-        self.overview, self.workers, self.queues, self.calls = Overview(), Workers(), Queues(), Calls()
+        self.history = History()
+        self.overview, self.workers, self.calls = Overview(), Workers(host.engine, actions), Calls()
+        self.queues, self.graphs = Queues(self.history), Graphs(self.history)
+        self.log = Log(host.engine)
+        self.try_it = TryIt(host.authorization)
         self._pages = QStackedWidget()
-        titles = (tr("Overview"), tr("Workers"), tr("Queue"), tr("API"))
-        for title, page in zip(titles, (self.overview, self.workers, self.queues, self.calls), strict=True):
+        self._shows: list[Callable[[Selection], None]] = []
+        self._selection: Selection | None = None
+        for title, page in (
+            (tr("Overview"), self.overview),
+            (tr("Workers"), self.workers),
+            (tr("Queue"), self.queues),
+            (tr("Graphs"), self.graphs),
+            (tr("Log"), self.log),
+            (tr("Try it"), self.try_it),
+            (tr("API"), self.calls),
+        ):
             self.tabs.addTab(title)
             self._pages.addWidget(page)
-        self.tabs.currentChanged.connect(self._pages.setCurrentIndex)
+            self._shows.append(page.show_selection)
+        self.tabs.currentChanged.connect(self._show_page)
         self.tabs.setCurrentIndex(WORKERS)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._nothing())
@@ -125,19 +144,31 @@ class Details(Panel):
         column.addWidget(self._pages, 1)
         return page
 
-    def show_selection(
-        self, model: ModelRecord | None, version: VersionRecord | None, addresses: Mapping[str, str]
-    ) -> None:
-        """Show a version of a model; None says what to select."""
-        if model is None or version is None:
-            self._stack.setCurrentIndex(0)
-            return
-        self.title.show_version(version.snapshot)
-        self.overview.show_version(version.snapshot)
-        self.workers.show_workers([version], time.time())
-        self.queues.show_queues(model.versions)
-        self.calls.show_calls(version.snapshot, addresses)
-        self._stack.setCurrentIndex(1)
+    def show_selection(self, selection: Selection | None) -> None:
+        """Show a version on the current page; None says what to select."""
+        self._selection = selection
+        self._stack.setCurrentIndex(selection is not None)
+        if selection is not None:
+            self.title.show_version(selection.version.snapshot)
+            self._shows[self.tabs.currentIndex()](selection)
+
+    def _show_page(self, page: int) -> None:
+        if self._selection is not None:
+            self._shows[page](self._selection)
+        self._pages.setCurrentIndex(page)
+
+    def open_try_it(self) -> None:
+        """Show where a request is composed."""
+        self.tabs.setCurrentIndex(TRY_IT)
+        self.try_it.composer.setFocus()
+
+    def enter(self) -> None:
+        """Give the keyboard to the current page, or to the tabs when nothing in it takes it."""
+        page = self._pages.currentWidget()
+        inside = [widget for widget in self._pages.findChildren(QWidget) if page and page.isAncestorOf(widget)]
+        able = (widget for widget in inside if widget.isVisible() and widget.isEnabled())
+        takers = (widget for widget in able if widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        next(takers, self.tabs).setFocus(Qt.FocusReason.TabFocusReason)
 
     def open_failure(self) -> None:
         """Show the traceback of the first worker that failed."""

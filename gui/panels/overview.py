@@ -13,6 +13,7 @@ from gui.words import tr
 
 if TYPE_CHECKING:
     from engine.snapshots import VersionSnapshot
+    from gui.panels.selection import Selection
 
 COLUMNS = 2
 CAPTION_WIDTH = 150
@@ -70,9 +71,9 @@ class Overview(QScrollArea):
         column.addStretch()
         self.setWidget(inner)
 
-    def show_version(self, version: VersionSnapshot) -> None:
-        """Show this version's facts, touching only those that differ."""
-        listed = facts(version)
+    def show_selection(self, selection: Selection) -> None:
+        """Show the version's facts, touching only those that differ."""
+        listed = facts(selection.version.snapshot)
         if not self._values:
             self._lay_out([label for label, _ in listed])
         for label, text in listed:

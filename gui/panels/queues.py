@@ -1,4 +1,4 @@
-"""The job queues of all versions of the selected model. The GUI thread."""
+"""The job queues of all versions of the selected model and, below, that of the selected one. The GUI thread."""
 
 from __future__ import annotations
 
@@ -6,33 +6,49 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from gui import theme
+from gui.panels.waiting import Waiting
 from gui.tables import columns
 from gui.tables.catalog import queue_records
 from gui.tables.models import FlatModel
 from gui.tables.proxies import SortProxy
 from gui.tables.records import QueueRecord, queue_cells
 from gui.tables.view import TableView
-from gui.widgets.basics import Panel
+from gui.widgets.basics import Panel, Rule
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from gui.graphs.history import History
+    from gui.panels.selection import Selection
 
-    from gui.tables.records import VersionRecord
+# Rows that the table shows before it scrolls, unless there is more room.
+ROWS = 3
 
 
 class Queues(Panel):
-    """One row per version."""
+    """One row per version; under them waiting times and batches."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, history: History, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
+        self._history = history
         self.model: FlatModel[QueueRecord] = FlatModel(columns.QUEUES, queue_cells, self)
         self.table = TableView(SortProxy(self.model, self), columns.QUEUES, tr("Job queues"))
-        self.table.make_flat()
+        self.table.setMinimumHeight(theme.HEADER_HEIGHT + theme.ROW_HEIGHT)
+        self.waiting = Waiting()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
         column.addWidget(self.table)
+        column.addWidget(Rule())
+        column.addWidget(self.waiting, 1)
 
-    def show_queues(self, versions: Sequence[VersionRecord]) -> None:
-        """Show the queues of these versions."""
-        self.model.rows.replace(queue_records(versions))
+    def show_selection(self, selection: Selection) -> None:
+        """Show the queues of all the model's versions, and the selected version's in full."""
+        version = selection.version.snapshot
+        self.model.rows.replace(queue_records(selection.model.versions))
+        self.table.setMaximumHeight(_height(len(selection.model.versions)))
+        self.waiting.show_version(version, self._history.mark(version.key))
+
+
+def _height(rows: int) -> int:
+    return theme.HEADER_HEIGHT + min(rows, ROWS) * theme.ROW_HEIGHT

@@ -1,4 +1,4 @@
-"""The left side: models by state with their counts, and where the server listens. The GUI thread."""
+"""The left side: models by state with their counts, devices, and where the server listens. The GUI thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QListWidget,
     QListWidgetItem,
+    QScrollArea,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -21,12 +22,16 @@ from typing_extensions import override
 from engine.snapshots import VersionState
 from gui import theme, words
 from gui.marks import SIZE, paint_mark
+from gui.panels.devices import Devices
 from gui.widgets.basics import Caption, CopyLink, Panel
 from gui.words import tr
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
+
+    from gui.face import EngineFace
+    from gui.tables.catalog import Catalog
 
 WIDTH = 180
 ROW = 30
@@ -116,21 +121,29 @@ class StateFilters(QListWidget):
 
 
 class Sidebar(Panel):
-    """State filters above, addresses below."""
+    """State filters, devices, and the addresses below; scrolls when there is no room for all."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, engine: EngineFace, catalog: Catalog, parent: QWidget | None = None) -> None:
         super().__init__(QPalette.ColorRole.Window, parent)
         self.setFixedWidth(WIDTH)
         self.filters = StateFilters()
+        self.devices = Devices(engine, catalog)
         self._addresses = QVBoxLayout()
         self._addresses.setSpacing(2)
-        column = QVBoxLayout(self)
+        self._addresses.setContentsMargins(10, 0, 10, 0)
+        self.devices.setContentsMargins(10, 0, 10, 0)
+        page = Panel(QPalette.ColorRole.Window)
+        column = QVBoxLayout(page)
         column.setContentsMargins(8, 12, 8, 12)
         column.addWidget(self.filters)
         column.addSpacing(4 * theme.GRID)
+        column.addWidget(self.devices)
+        column.addSpacing(3 * theme.GRID)
         column.addLayout(self._addresses)
         column.addStretch()
-        self._addresses.setContentsMargins(10, 0, 10, 0)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(_scrolling(page))
 
     def show_addresses(self, addresses: Mapping[str, str]) -> None:
         """Name each listener with its address, which a click copies."""
@@ -141,6 +154,16 @@ class Sidebar(Panel):
             self._addresses.addWidget(Caption(tr(name.capitalize())))
             self._addresses.addWidget(CopyLink(short_address(address), address))
             self._addresses.addSpacing(theme.GRID)
+
+
+def _scrolling(page: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
 
 
 def short_address(address: str) -> str:

@@ -19,7 +19,8 @@ from gui.words import counted, tr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gui.tables.records import VersionRecord
+    from engine.snapshots import Machine
+    from gui.tables.catalog import Totals
 
 
 class Mark(QWidget):
@@ -55,6 +56,7 @@ class StatusLine(Panel):
         self.state.setFont(theme.semibold(theme.small(self.state.font())))
         self._addresses = QHBoxLayout()
         self._addresses.setSpacing(theme.GRID)
+        self._doors = QHBoxLayout()
         self.totals = Caption()
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.PADDING, 0, theme.PADDING, 0)
@@ -63,6 +65,7 @@ class StatusLine(Panel):
         row.addWidget(self.state)
         row.addSpacing(4 * theme.GRID)
         row.addLayout(self._addresses)
+        row.addLayout(self._doors)
         row.addStretch()
         row.addWidget(self.totals)
 
@@ -73,9 +76,7 @@ class StatusLine(Panel):
 
     def show_addresses(self, addresses: Mapping[str, str]) -> None:
         """Show each listener's name and address."""
-        while item := self._addresses.takeAt(0):
-            if widget := item.widget():
-                widget.deleteLater()
+        _empty(self._addresses)
         for name, address in addresses.items():
             link = CopyLink(short_address(address), address)
             link.setFont(self.state.font())
@@ -83,16 +84,34 @@ class StatusLine(Panel):
             self._addresses.addWidget(link)
             self._addresses.addSpacing(3 * theme.GRID)
 
-    def show_totals(self, versions: Sequence[VersionRecord]) -> None:
+    def show_doors(self, doors: Sequence[str]) -> None:
+        """Say in red that settings open what Marina does not open by itself; nothing when they do not."""
+        _empty(self._doors)
+        if doors:
+            link = CopyLink(counted(len(doors), "✕ %n open door", "✕ %n open doors"), "\n".join(doors), alarm=True)
+            link.setFont(self.state.font())
+            self._doors.addWidget(link)
+
+    def show_totals(self, totals: Totals, machine: Machine) -> None:
         """Sum up what is going on; parts that would say zero are left out."""
-        rate = sum(record.rate or 0 for record in versions)
-        queued = sum(record.snapshot.queue.pending for record in versions)
-        memory = sum(record.snapshot.memory for record in versions)
-        workers = sum(record.snapshot.ready_workers for record in versions)
         parts = [
-            tr("{rate} requests/s").format(rate=words.rate(rate)) if rate else "",
-            tr("{count} queued").format(count=words.number(queued)) if queued else "",
-            counted(workers, "%n worker", "%n workers") if workers else "",
-            words.size(memory) if memory else "",
+            tr("{rate} requests/s").format(rate=words.rate(totals.requests)) if totals.requests else "",
+            tr("{count} queued").format(count=words.number(totals.pending)) if totals.pending else "",
+            counted(totals.ready, "%n worker", "%n workers") if totals.ready else "",
+            words.size(totals.memory) if totals.memory else "",
+            _gpu_memory(machine),
         ]
         self.totals.setText("     ".join(part for part in parts if part))
+
+
+def _empty(layout: QHBoxLayout) -> None:
+    while item := layout.takeAt(0):
+        if widget := item.widget():
+            widget.deleteLater()
+
+
+def _gpu_memory(machine: Machine) -> str:
+    """How much of all GPUs' memory is taken, nothing without a GPU."""
+    used = sum(gpu.memory_used for gpu in machine.gpus)
+    total = sum(gpu.memory_total for gpu in machine.gpus)
+    return tr("GPU {share}").format(share=words.share_of(used, total)) if total else ""

@@ -1,6 +1,6 @@
 """The columns of each table: title, alignment and first width. Pure, no Qt.
 
-The order is that of the cells in `gui.tables.records`.
+The order is that of the cells in `gui.tables.records` and `gui.tables.model_cells`.
 """
 
 from __future__ import annotations
@@ -10,23 +10,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `width` is in average characters, `numeric` puts it to the right, one per table `stretches`."""
+    """One column; `width` is in average characters, `numeric` puts it to the right, one per table `stretches`.
+
+    `name` is what the chooser of columns says where the header has no title; a `hidden` one shows when it is chosen.
+    """
 
     title: str
     width: int
     numeric: bool = False
     stretches: bool = False
+    hidden: bool = False
+    name: str = ""
 
 
 MODELS = (
     Column("Model", 42),
-    Column("State", 44, stretches=True),
+    Column("State", 40, stretches=True),
     Column("Workers", 14, numeric=True),
-    Column("Device", 16),
+    Column("Device", 14),
     Column("Queue", 13, numeric=True),
     Column("Requests/s", 18, numeric=True),
-    Column("", 18),
+    Column("", 18, name="Recent requests"),
+    Column("p95, ms", 15, numeric=True),
     Column("Memory", 16, numeric=True),
+    Column("GPU memory", 20, numeric=True, hidden=True),
+    Column("Versions", 15, numeric=True, hidden=True),
+    Column("Answered", 17, numeric=True, hidden=True),
+    Column("Failed", 14, numeric=True, hidden=True),
+    Column("Restarts", 15, numeric=True, hidden=True),
+    Column("Last death", 36, hidden=True),
 )
 
 WORKERS = (

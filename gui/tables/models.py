@@ -1,13 +1,13 @@
 """Qt's item models over the stores: each announcement becomes the matching begin/end call or `dataChanged`.
 
-Nothing is kept here but the names behind the tree's internal ids. The GUI thread.
+Nothing is kept here. The GUI thread.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from typing_extensions import override
 
 from gui.tables import columns
@@ -17,15 +17,15 @@ from gui.words import tr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gui.tables.catalog import Catalog
     from gui.tables.columns import Column
-    from gui.tables.records import Cell, ModelRecord, VersionRecord
+    from gui.tables.records import Cell
     from gui.tables.store import Cells
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
-TOP = 0
 CELL = Qt.ItemDataRole.UserRole
+# Whether a row that holds others is open; None for one that holds none.
+OPEN = Qt.ItemDataRole.UserRole + 1
 SHOWN_ROLES = [
     CELL,
     Qt.ItemDataRole.DisplayRole,
@@ -35,8 +35,8 @@ SHOWN_ROLES = [
 Record = TypeVar("Record")
 
 
-class CellModel(QAbstractItemModel):
-    """What trees and flat tables share: columns, headers and the roles of a cell.
+class CellModel(QAbstractTableModel):
+    """What all tables share: columns, headers and the roles of a cell.
 
     Roles: `CELL` is the cell itself, display, tool tip and accessible text are its words.
     """
@@ -45,18 +45,27 @@ class CellModel(QAbstractItemModel):
         super().__init__(parent)
         self._columns = titles
 
-    def cells(self, index: Index) -> Cells:
-        """The cells of the index's row."""
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns, in the order of the cells."""
+        return self._columns
+
+    def cells(self, row: int) -> Cells:
+        """The cells of a row."""
         raise NotImplementedError
+
+    def is_within(self, row: int) -> bool:  # noqa: ARG002 - for those that override it
+        """Whether a row stands under another."""
+        return False
 
     def order(self, index: Index) -> tuple[object, ...]:
         """What the index sorts by: its cell, then its row's first cell."""
-        cells = cast("Sequence[Cell]", self.cells(index))
+        cells = cast("Sequence[Cell]", self.cells(index.row()))
         return (cells[index.column()].order, cells[columns.NAME].order)
 
     @override
     def columnCount(self, parent: Index = ROOT) -> int:
-        return len(self._columns)
+        return 0 if parent.isValid() else len(self._columns)
 
     @override
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -75,43 +84,34 @@ class CellModel(QAbstractItemModel):
             return self._alignment(index.column())
         if role not in SHOWN_ROLES:
             return None
-        cell = cast("Cell", self.cells(index)[index.column()])
+        cell = cast("Cell", self.cells(index.row())[index.column()])
         return cell if role == CELL else cell.text
 
     def _alignment(self, column: int) -> Qt.AlignmentFlag:
         side = Qt.AlignmentFlag.AlignRight if self._columns[column].numeric else Qt.AlignmentFlag.AlignLeft
         return side | Qt.AlignmentFlag.AlignVCenter
 
-    # The listener's face: where the parent is found is each model's own matter.
+    # The listener's face.
 
-    def place(self, parent: str | None) -> QModelIndex:
-        """The index under which a list's rows hang."""
-        raise NotImplementedError
-
-    def inner(self, parent: str | None) -> int:
-        """The internal id that a list's rows have."""
-        raise NotImplementedError
-
-    def inserting(self, parent: str | None, first: int, last: int) -> None:
+    def inserting(self, first: int, last: int) -> None:
         """Rows are about to come."""
-        self.beginInsertRows(self.place(parent), first, last)
+        self.beginInsertRows(ROOT, first, last)
 
     def inserted(self) -> None:
         """They are there."""
         self.endInsertRows()
 
-    def removing(self, parent: str | None, first: int, last: int) -> None:
+    def removing(self, first: int, last: int) -> None:
         """Rows are about to go."""
-        self.beginRemoveRows(self.place(parent), first, last)
+        self.beginRemoveRows(ROOT, first, last)
 
     def removed(self) -> None:
         """They are gone."""
         self.endRemoveRows()
 
-    def changed(self, parent: str | None, top: int, bottom: int, first: int, last: int) -> None:
+    def changed(self, top: int, bottom: int, first: int, last: int) -> None:
         """Some columns of some rows have new values."""
-        inner = self.inner(parent)
-        self.dataChanged.emit(self.createIndex(top, first, inner), self.createIndex(bottom, last, inner), SHOWN_ROLES)
+        self.dataChanged.emit(self.createIndex(top, first), self.createIndex(bottom, last), SHOWN_ROLES)
 
 
 class FlatModel(CellModel, Generic[Record]):
@@ -124,99 +124,9 @@ class FlatModel(CellModel, Generic[Record]):
         self.rows: RowList[Record] = RowList(cells, [self])
 
     @override
-    def cells(self, index: Index) -> Cells:
-        return self.rows.cells(index.row())
-
-    @override
-    def place(self, parent: str | None) -> QModelIndex:
-        return QModelIndex()
-
-    @override
-    def inner(self, parent: str | None) -> int:
-        return TOP
+    def cells(self, row: int) -> Cells:
+        return self.rows.cells(row)
 
     @override
     def rowCount(self, parent: Index = ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
-
-    @override
-    def index(self, row: int, column: int, parent: Index = ROOT) -> QModelIndex:
-        return self.createIndex(row, column, TOP) if self.hasIndex(row, column, parent) else QModelIndex()
-
-    @override
-    def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # the stubs know only QObject.parent()
-        return QModelIndex()
-
-
-class TreeModel(CellModel):
-    """Models, and versions under each.
-
-    A version's internal id stands for its model's name, so an index stays good wherever the model's row moves.
-    """
-
-    def __init__(self, catalog: Catalog, parent: QObject | None = None) -> None:
-        super().__init__(columns.MODELS, parent)
-        self._catalog = catalog
-        self._ids: dict[str, int] = {}
-        self._names: dict[int, str] = {}
-        catalog.listen(self)
-
-    def record(self, index: Index) -> ModelRecord | VersionRecord:
-        """The model or version in the index's row."""
-        found: ModelRecord | VersionRecord = self._rows(index).record(index.row())
-        return found
-
-    def find(self, name: str, version: str | None = None) -> QModelIndex:
-        """The index of a model or a version, invalid when it is not registered."""
-        models = self._catalog.models
-        if name not in models:
-            return QModelIndex()
-        place = self.index(models.row(name), 0)
-        if version is None:
-            return place
-        versions = self._catalog.versions(name)
-        return self.index(versions.row(version), 0, place) if version in versions else QModelIndex()
-
-    def _rows(self, index: Index) -> RowList[Any]:
-        inner = index.internalId()
-        return self._catalog.models if inner == TOP else self._catalog.versions(self._names[inner])
-
-    def _id(self, name: str) -> int:
-        found = self._ids.setdefault(name, len(self._ids) + 1)
-        self._names[found] = name
-        return found
-
-    @override
-    def cells(self, index: Index) -> Cells:
-        return self._rows(index).cells(index.row())
-
-    @override
-    def place(self, parent: str | None) -> QModelIndex:
-        return QModelIndex() if parent is None else self.find(parent)
-
-    @override
-    def inner(self, parent: str | None) -> int:
-        return TOP if parent is None else self._id(parent)
-
-    @override
-    def rowCount(self, parent: Index = ROOT) -> int:
-        if not parent.isValid():
-            return len(self._catalog.models)
-        if parent.internalId() != TOP or parent.column() != 0:
-            return 0
-        return len(self._catalog.versions(self._catalog.models.keys[parent.row()]))
-
-    @override
-    def index(self, row: int, column: int, parent: Index = ROOT) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
-            return QModelIndex()
-        inner = self._id(self._catalog.models.keys[parent.row()]) if parent.isValid() else TOP
-        return self.createIndex(row, column, inner)
-
-    @override
-    def parent(self, index: Index) -> QModelIndex:  # type: ignore[override]  # the stubs know only QObject.parent()
-        if not index.isValid() or index.internalId() == TOP:
-            return QModelIndex()
-        name = self._names[index.internalId()]
-        models = self._catalog.models
-        return self.createIndex(models.row(name), 0, TOP) if name in models else QModelIndex()

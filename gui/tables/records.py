@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
+from typing_extensions import override
 
-from engine.snapshots import QueueSnapshot, VersionSnapshot, VersionState, WorkerSnapshot
+from engine.snapshots import QueueSnapshot, VersionSnapshot, VersionState, WorkerSnapshot, WorkerState
 from gui import words
 
 if TYPE_CHECKING:
@@ -71,13 +72,13 @@ class NumberCell(Struct, frozen=True):
 
 
 class NameCell(Struct, frozen=True):
-    """A model's name with its only version beside it, or a version with its place under a model."""
+    """A model's name with its only version beside it, or a version; `is_within` says that it stands under its model."""
 
     name: str
     detail: str = ""
     is_version: bool = False
     is_default: bool = False
-    searched: tuple[str, ...] = ()
+    is_within: bool = False
 
     @property
     def text(self) -> str:
@@ -92,16 +93,19 @@ class NameCell(Struct, frozen=True):
 
 
 class StateCell(Struct, frozen=True):
-    """A state's mark, word and cause."""
+    """A state's mark and word, its cause or what goes on, and how much of that is done, from 0 to 1."""
 
     state: VersionState
     label: str
     cause: str = ""
+    going_on: str = ""
+    done: float | None = None
 
     @property
     def text(self) -> str:
         """The state and why."""
-        return f"{self.label}: {self.cause}" if self.cause else self.label
+        why = self.cause or self.going_on
+        return f"{self.label}: {why}" if why else self.label
 
     @property
     def order(self) -> Order:
@@ -132,39 +136,127 @@ def version_order(version: str) -> Order:
     return tuple((1, int(part)) if part.isdigit() and part.isascii() else (0, part.casefold()) for part in parts)
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRecord:
-    """A version with its requests per second, None until it was measured, and the rates before."""
+class Figures:
+    """What a model and a version say alike, each worked out when it is first asked for."""
+
+    if TYPE_CHECKING:  # a property that is there could not become a dataclass's field
+
+        @property
+        def versions(self) -> tuple[VersionRecord, ...]:
+            """The versions that the figures are of."""
+            ...
+
+    @cached_property
+    def snapshots(self) -> tuple[VersionSnapshot, ...]:
+        """Their snapshots."""
+        return tuple(version.snapshot for version in self.versions)
+
+    @cached_property
+    def workers(self) -> tuple[WorkerSnapshot, ...]:
+        """Their workers."""
+        return tuple(worker for snapshot in self.snapshots for worker in snapshot.workers)
+
+    @cached_property
+    def ready(self) -> int:
+        """How many workers can take a batch."""
+        return sum(worker.state is WorkerState.READY for worker in self.workers)
+
+    @cached_property
+    def wanted(self) -> int:
+        """How many workers there should be, or are if more."""
+        return sum(max(snapshot.min_workers, snapshot.ready_workers) for snapshot in self.snapshots)
+
+    @cached_property
+    def pending(self) -> int:
+        """Jobs waiting."""
+        return sum(snapshot.queue.pending for snapshot in self.snapshots)
+
+    @cached_property
+    def requests(self) -> float:
+        """Requests per second."""
+        return sum(version.rate or 0.0 for version in self.versions)
+
+    @cached_property
+    def memory(self) -> int:
+        """Bytes that the workers hold."""
+        return sum(worker.memory for worker in self.workers)
+
+    @cached_property
+    def slowest(self) -> float | None:
+        """The longest p95 among the versions in seconds, None without requests."""
+        return max((version.p95 for version in self.versions if version.p95 is not None), default=None)
+
+    @cached_property
+    def loading(self) -> int | None:
+        """Seconds that the longest load takes by now."""
+        return max((version.loads for version in self.versions if version.loads is not None), default=None)
+
+
+@dataclass(frozen=True)
+class VersionRecord(Figures):
+    """A version with what only time tells.
+
+    `rate` is requests per second, None until it was measured, `trend` the rates before it; `p95` are seconds over the
+    last few, None without requests; `loads` are whole seconds since its oldest loading worker started.
+    """
 
     snapshot: VersionSnapshot
     rate: float | None = None
     trend: tuple[float, ...] = ()
+    p95: float | None = None
+    loads: int | None = None
+
+    @property
+    @override
+    def versions(self) -> tuple[VersionRecord, ...]:
+        return (self,)
+
+    @property
+    def state(self) -> VersionState:
+        """The version's state."""
+        return self.snapshot.state
+
+    @property
+    def cause(self) -> str:
+        """Why it is not well."""
+        return self.snapshot.cause
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether what it shows changes with time alone."""
+        return bool(self.trend) or self.p95 is not None or self.loads is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRecord:
+@dataclass(frozen=True)
+class ModelRecord(Figures):
     """A model and its versions, in the order of their names."""
 
     name: str
     versions: tuple[VersionRecord, ...]
 
-    @property
+    @cached_property
     def state(self) -> VersionState:
         """The worst of its versions' states."""
-        return min((version.snapshot.state for version in self.versions), key=WORST_FIRST.index)
+        return min((snapshot.state for snapshot in self.snapshots), key=WORST_FIRST.index)
 
-    @property
+    @cached_property
     def cause(self) -> str:
         """Why the worst version is not well."""
-        state = self.state
-        return next((v.snapshot.cause for v in self.versions if v.snapshot.state is state and v.snapshot.cause), "")
+        return next((s.cause for s in self.snapshots if s.state is self.state and s.cause), "")
 
     @property
     def telling(self) -> VersionRecord:
         """The version that gives the model its state, the default one first."""
-        state = self.state
-        alike = [version for version in self.versions if version.snapshot.state is state]
+        alike = [version for version in self.versions if version.state is self.state]
         return next((version for version in alike if version.snapshot.is_default), alike[0])
+
+    @cached_property
+    def searched(self) -> str:
+        """What the filter box looks at, in lower case: names, versions, state, cause, devices."""
+        parts = [self.name, words.state_name(self.state), self.cause]
+        parts += [snapshot.key.version for snapshot in self.snapshots]
+        parts += [worker.device for worker in self.workers]
+        return " ".join(parts).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,48 +275,6 @@ class QueueRecord:
     version: str
     is_default: bool
     queue: QueueSnapshot
-
-
-def _figures(records: tuple[VersionRecord, ...]) -> Cells:
-    snapshots = [record.snapshot for record in records]
-    ready = sum(snapshot.ready_workers for snapshot in snapshots)
-    wanted = sum(max(snapshot.min_workers, snapshot.ready_workers) for snapshot in snapshots)
-    pending = sum(snapshot.queue.pending for snapshot in snapshots)
-    rates = [record.rate for record in records if record.rate]
-    memory = sum(snapshot.memory for snapshot in snapshots)
-    return (
-        NumberCell(words.tr("{ready} of {wanted}").format(ready=ready, wanted=wanted), ready),
-        TextCell(_devices(snapshots)),
-        NumberCell(words.number(pending), pending),
-        NumberCell(words.rate(sum(rates)), sum(rates)),
-        TrendCell(_sum_trends(records)),
-        NumberCell(words.size(memory), memory),
-    )
-
-
-def _devices(snapshots: list[VersionSnapshot]) -> str:
-    return ", ".join(sorted({worker.device for snapshot in snapshots for worker in snapshot.workers if worker.device}))
-
-
-def _sum_trends(records: tuple[VersionRecord, ...]) -> tuple[float, ...]:
-    trends = [record.trend for record in records if record.trend]
-    length = min((len(trend) for trend in trends), default=0)
-    return tuple(map(sum, zip(*(trend[len(trend) - length :] for trend in trends), strict=True)))
-
-
-def model_cells(record: ModelRecord) -> Cells:
-    """A model's row: name, state, workers, device, queue, rate, trend, memory."""
-    versions = tuple(version.snapshot.key.version for version in record.versions)
-    name = NameCell(record.name, versions[0] if len(versions) == 1 else "", searched=versions)
-    state = record.state
-    return (name, StateCell(state, words.state_name(state), record.cause), *_figures(record.versions))
-
-
-def version_cells(record: VersionRecord) -> Cells:
-    """A version's row: the same columns as a model's."""
-    snapshot = record.snapshot
-    name = NameCell(snapshot.key.version, is_version=True, is_default=snapshot.is_default)
-    return (name, StateCell(snapshot.state, words.state_name(snapshot.state), snapshot.cause), *_figures((record,)))
 
 
 def worker_cells(record: WorkerRecord) -> Cells:

@@ -18,9 +18,9 @@ Cells = tuple[object, ...]
 
 
 class Listener(Protocol):
-    """Hears of one list's changes; `parent` names the list, None is the top one. Rows are inclusive."""
+    """Hears of a list's changes. Rows and columns are inclusive."""
 
-    def inserting(self, parent: str | None, first: int, last: int) -> None:
+    def inserting(self, first: int, last: int) -> None:
         """Rows are about to come."""
         ...
 
@@ -28,7 +28,7 @@ class Listener(Protocol):
         """They are there."""
         ...
 
-    def removing(self, parent: str | None, first: int, last: int) -> None:
+    def removing(self, first: int, last: int) -> None:
         """Rows are about to go."""
         ...
 
@@ -36,7 +36,7 @@ class Listener(Protocol):
         """They are gone."""
         ...
 
-    def changed(self, parent: str | None, top: int, bottom: int, first: int, last: int) -> None:
+    def changed(self, top: int, bottom: int, first: int, last: int) -> None:
         """Columns `first` to `last` of the rows `top` to `bottom` have new values."""
         ...
 
@@ -44,12 +44,9 @@ class Listener(Protocol):
 class RowList(Generic[Record]):
     """Records by key, in the order they came, each with its cells: one value per column, compared to find changes."""
 
-    def __init__(
-        self, cells: Callable[[Record], Cells], listeners: Sequence[Listener] = (), parent: str | None = None
-    ) -> None:
+    def __init__(self, cells: Callable[[Record], Cells], listeners: Sequence[Listener] = ()) -> None:
         self._cells_of = cells
         self._listeners = listeners
-        self._parent = parent
         self._keys: list[str] = []
         self._rows: dict[str, int] = {}
         self._records: dict[str, Record] = {}
@@ -95,17 +92,10 @@ class RowList(Generic[Record]):
         """Become exactly these records, keeping the rows that stay."""
         self.apply(records, [key for key in self._keys if key not in records])
 
-    def fill(self, records: Mapping[str, Record]) -> None:
-        """Append records without a word: for a list that nobody can see yet."""
-        self._rows.update((key, row) for row, key in enumerate(records, len(self._keys)))
-        self._keys.extend(records)
-        self._records.update(records)
-        self._cells.update((key, self._cells_of(record)) for key, record in records.items())
-
     def _remove(self, keys: Iterable[str]) -> None:
         for first, last in reversed(runs(sorted(self._rows[key] for key in keys))):
             for listener in self._listeners:
-                listener.removing(self._parent, first, last)
+                listener.removing(first, last)
             for key in self._keys[first : last + 1]:
                 del self._rows[key], self._records[key], self._cells[key]
             del self._keys[first : last + 1]
@@ -117,7 +107,7 @@ class RowList(Generic[Record]):
         cells = {key: self._cells_of(record) for key, record in records.items() if record is not self._records[key]}
         alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for key, new in cells.items():
-            alike[_changed_columns(self._cells[key], new)].append(self._rows[key])
+            alike[changed_columns(self._cells[key], new)].append(self._rows[key])
         for columns, rows in alike.items():
             for top, bottom in runs(sorted(rows)):
                 # A row takes its new values only now: who sorts by them must not meet one before it was announced.
@@ -128,20 +118,24 @@ class RowList(Generic[Record]):
     def _announce(self, top: int, bottom: int, columns: Sequence[int]) -> None:
         for first, last in runs(columns):
             for listener in self._listeners:
-                listener.changed(self._parent, top, bottom, first, last)
+                listener.changed(top, bottom, first, last)
 
     def _append(self, records: Mapping[str, Record]) -> None:
         if not records:
             return
         first = len(self._keys)
         for listener in self._listeners:
-            listener.inserting(self._parent, first, first + len(records) - 1)
-        self.fill(records)
+            listener.inserting(first, first + len(records) - 1)
+        self._rows.update((key, row) for row, key in enumerate(records, first))
+        self._keys.extend(records)
+        self._records.update(records)
+        self._cells.update((key, self._cells_of(record)) for key, record in records.items())
         for listener in self._listeners:
             listener.inserted()
 
 
-def _changed_columns(old: Cells, new: Cells) -> tuple[int, ...]:
+def changed_columns(old: Cells, new: Cells) -> tuple[int, ...]:
+    """The columns in which two rows differ."""
     return tuple(column for column, (was, now) in enumerate(zip(old, new, strict=True)) if was != now)
 
 

@@ -1,25 +1,20 @@
-"""The one view of all tables: flat header, quiet rows, no jumping under the pointer, copying. The GUI thread."""
+"""The one view of all tables: quiet rows, no jumping under the pointer, copying, columns to choose. The GUI thread."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QGuiApplication,
-    QKeySequence,
-    QMouseEvent,
-    QPainter,
-    QPen,
-    QPolygonF,
-    QShortcut,
-)
-from PySide6.QtWidgets import QFrame, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView, QWidget
+from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QShortcut
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QMenu, QTableView, QWidget
 from typing_extensions import override
 
 from gui import theme
-from gui.tables.delegates import CellDelegate, paint_ground
+from gui.tables.choice import ColumnChoice
+from gui.tables.delegates import CellDelegate
+from gui.tables.header import Header
+from gui.tables.proxies import SortProxy
+from gui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,164 +22,158 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QAction
 
     from gui.tables.columns import Column
-    from gui.tables.proxies import SortProxy
 
-ARROW = 4.0
-HAIR = 1.4
-# The row that the keyboard acts on has a bar of this many pixels at its left edge while the table has the focus.
-FOCUS_BAR = 3
+CHOOSE_ROW = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+Cursor = QAbstractItemView.CursorAction
 
 
-class Header(QHeaderView):
-    """Column titles: small, dim and semibold on the table's own ground, an arrow at the sorted one."""
+class Ordered(Protocol):
+    """A model that sorts itself while the view lets it."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setSectionsClickable(True)
-        self.setSectionsMovable(True)
-        self.setStretchLastSection(False)
-        self.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.setMinimumSectionSize(theme.HEADER_HEIGHT)
-        self.setFont(theme.semibold(theme.small(self.font())))
-
-    @override
-    def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), max(theme.HEADER_HEIGHT, self.fontMetrics().height() + 2 * theme.GRID))
-
-    @override
-    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
-        colours = theme.tokens(self.palette())
-        painter.save()
-        paint_ground(painter, rect, colours, selected=False, alternate=False)
-        alignment = self.model().headerData(logicalIndex, self.orientation(), Qt.ItemDataRole.TextAlignmentRole)
-        title = self.model().headerData(logicalIndex, self.orientation()) or ""
-        inner = rect.adjusted(theme.PADDING, 0, -theme.PADDING, -1)
-        painter.setFont(self.font())
-        painter.setPen(colours.dim)
-        painter.drawText(inner, alignment, title)
-        if self.isSortIndicatorShown() and self.sortIndicatorSection() == logicalIndex and title:
-            self._paint_arrow(painter, inner, title, alignment)
-        painter.restore()
-
-    def _paint_arrow(self, painter: QPainter, rect: QRect, title: str, alignment: Qt.AlignmentFlag) -> None:
-        width = self.fontMetrics().horizontalAdvance(title)
-        to_right = bool(alignment & Qt.AlignmentFlag.AlignRight)
-        x = rect.right() - width - 2 * ARROW if to_right else rect.left() + width + 2 * ARROW
-        up = -ARROW / 2 if self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else ARROW / 2
-        y = rect.center().y() + 1
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(painter.pen().color(), HAIR))
-        painter.drawPolyline(QPolygonF([QPointF(x - ARROW, y - up), QPointF(x, y + up), QPointF(x + ARROW, y - up)]))
+    def hold(self, *, held: bool) -> None:
+        """Keep rows where they are for a while, whatever their values become."""
+        ...
 
 
-class TableView(QTreeView):
-    """A table or tree over a `SortProxy`.
+class TableView(QTableView):
+    """A table over a model that sorts itself, in whole rows.
 
-    Signals: `current_changed` when another row became current or none is.
+    Signals: `current_changed` when another row became current or none is; `activated_row` at Enter and double click.
     """
 
     current_changed = Signal()
+    activated_row = Signal()
 
-    def __init__(self, proxy: SortProxy, columns: Sequence[Column], name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, model: QAbstractItemModel, columns: Sequence[Column], name: str, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._proxy = proxy
         self.setAccessibleName(name)
-        self.setHeader(Header(self))
+        self.setHorizontalHeader(Header(self))
         self.setItemDelegate(CellDelegate(self))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setUniformRowHeights(True)
-        self.setSelectionMode(QTreeView.SelectionMode.ExtendedSelection)
-        self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
-        self.setModel(proxy)
+        self._look_flat()
+        self.setModel(model)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        unit = self.fontMetrics().averageCharWidth()
-        for section, column in enumerate(columns):
-            self.setColumnWidth(section, column.width * unit)
-            if column.stretches:
-                self.header().setSectionResizeMode(section, QHeaderView.ResizeMode.Stretch)
-        self.selectionModel().currentRowChanged.connect(self.current_changed)
+        self.choice = ColumnChoice(self.header(), columns, self.fontMetrics().averageCharWidth())
+        self.header().setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.header().customContextMenuRequested.connect(self._open_choice)
+        self.selectionModel().currentRowChanged.connect(self._row_changed)
+        self.doubleClicked.connect(self.activated_row)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self)
         copy.setContext(Qt.ShortcutContext.WidgetShortcut)
         copy.activated.connect(self.copy_rows)
 
-    def make_flat(self) -> None:
-        """No tree: rows begin at the left edge."""
-        self.setRootIsDecorated(False)
-        self.setItemsExpandable(False)
+    def _look_flat(self) -> None:
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setCornerButtonEnabled(False)
+        self.setTabKeyNavigation(False)
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
+        rows = self.verticalHeader()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setMinimumSectionSize(1)
+        rows.setDefaultSectionSize(max(theme.ROW_HEIGHT, self.fontMetrics().height() + 2 * theme.GRID))
+        rows.hide()
+
+    def header(self) -> QHeaderView:
+        """The titles."""
+        return self.horizontalHeader()
+
+    def save_columns(self) -> bytes:
+        """Which columns are shown, where and how wide, and the sorted one; for `restore_columns`."""
+        return self.choice.save()
+
+    def restore_columns(self, state: bytes) -> None:
+        """Show columns as they were saved; what was saved of other columns is ignored."""
+        self.choice.restore(state)
 
     def source_current(self) -> QModelIndex:
         """The current row in the store's model, invalid when there is none."""
-        return self._proxy.mapToSource(self.currentIndex())
+        return self.to_source(self.currentIndex())
+
+    def to_source(self, index: QModelIndex) -> QModelIndex:
+        """Where a row of the view is in the store's model."""
+        model = self.model()
+        return model.mapToSource(index) if isinstance(model, SortProxy) else index
 
     def choose(self, source: QModelIndex) -> None:
         """Select one row, given in the store's model, and bring it into view."""
-        index = self._proxy.mapFromSource(source)
-        self.setCurrentIndex(index)
-        self.scrollTo(index)
+        model = self.model()
+        index = model.mapFromSource(source) if isinstance(model, SortProxy) else source
+        if index.isValid():
+            self.selectionModel().setCurrentIndex(index, CHOOSE_ROW)
+            self.scrollTo(index)
+        else:
+            self.setCurrentIndex(index)
 
     def copy_rows(self) -> None:
-        """Put the selected rows on the clipboard, cells parted by tabs."""
-        rows = self.selectionModel().selectedRows()
-        lines = ("\t".join(self._words(row, column) for column in range(self._proxy.columnCount())) for row in rows)
+        """Put the shown columns of the selected rows on the clipboard, cells parted by tabs."""
+        header = self.header()
+        places = [header.logicalIndex(place) for place in range(header.count())]
+        shown = [column for column in places if not header.isSectionHidden(column)]
+        rows = sorted(self.selectionModel().selectedRows(), key=QModelIndex.row)
+        lines = ("\t".join(str(row.siblingAtColumn(column).data() or "") for column in shown) for row in rows)
         QGuiApplication.clipboard().setText("\n".join(lines))
 
-    def _words(self, row: QModelIndex, column: int) -> str:
-        return str(row.siblingAtColumn(column).data() or "")
-
     def open_menu(self, actions: Sequence[QAction], event: QContextMenuEvent) -> None:
-        """Show a context menu; rows keep their places while it is open."""
+        """Show a context menu, at the current row when a key asked for it; rows keep their places while it is open."""
         menu = QMenu(self)
         menu.addActions(list(actions))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._proxy.setDynamicSortFilter(False)
-        menu.aboutToHide.connect(self._unfreeze)
-        menu.popup(event.globalPos())
+        self._hold(held=True)
+        menu.aboutToHide.connect(lambda: self._hold(held=False))
+        place = event.globalPos()
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            place = self.viewport().mapToGlobal(self.visualRect(self.currentIndex()).center())
+        menu.popup(place)
+
+    def _open_choice(self, place: QPoint) -> None:
+        menu = QMenu(tr("Columns"), self)
+        self.choice.fill(menu)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.header().mapToGlobal(place))
+
+    def _hold(self, *, held: bool) -> None:
+        cast("Ordered", self.model()).hold(held=held)
+
+    def _row_changed(self) -> None:
+        # The bar at the current row's left edge belongs to no cell that Qt would paint again by itself.
+        self.viewport().update()
+        self.current_changed.emit()
 
     @override
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._proxy.setDynamicSortFilter(False)
+        self._hold(held=True)
         super().mousePressEvent(event)
 
     @override
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        self._unfreeze()
-
-    def _unfreeze(self) -> None:
-        self._proxy.setDynamicSortFilter(True)
+        self._hold(held=False)
 
     @override
-    def drawRow(
-        self, painter: QPainter, options: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        super().drawRow(painter, options, index)
-        row = QModelIndex(index) if isinstance(index, QModelIndex) else index.model().index(index.row(), 0)
-        if self.hasFocus() and row.siblingAtColumn(0) == self.currentIndex().siblingAtColumn(0):
-            area = self.visualRect(row.siblingAtColumn(0))
-            painter.fillRect(0, area.top(), FOCUS_BAR, area.height() - 1, theme.tokens(self.palette()).accent)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and self.currentIndex().isValid():
+            self.activated_row.emit()
+        else:
+            super().keyPressEvent(event)
 
     @override
-    def drawBranches(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:
-        colours = theme.tokens(self.palette())
-        row = QModelIndex(index) if isinstance(index, QModelIndex) else index.model().index(index.row(), 0)
-        selected = self.selectionModel().isSelected(row)
-        paint_ground(painter, rect, colours, selected=selected, alternate=row.parent().isValid())
-        if not self.rootIsDecorated() or not self.model().hasChildren(row):
-            return
-        centre = QPointF(rect.right() - self.indentation() / 2 + 1, rect.center().y() + 0.5)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colours.dim, HAIR))
-        painter.drawPolyline(_chevron(centre, expanded=self.isExpanded(row)))
-        painter.restore()
+    def moveCursor(self, cursorAction: Cursor, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Move by rows alone: Home and End are the first row and the last."""
+        current, last = self.currentIndex(), self.model().rowCount() - 1
+        if last >= 0 and cursorAction in {Cursor.MoveHome, Cursor.MoveEnd}:
+            return self.model().index(0 if cursorAction is Cursor.MoveHome else last, max(0, current.column()))
+        if current.isValid() and cursorAction in {Cursor.MoveLeft, Cursor.MoveRight}:
+            return current
+        return super().moveCursor(cursorAction, modifiers)
 
     @override
     def viewportSizeHint(self) -> QSize:
         return QSize(super().viewportSizeHint().width(), 4 * theme.ROW_HEIGHT)
-
-
-def _chevron(centre: QPointF, *, expanded: bool) -> QPolygonF:
-    half = ARROW / 2
-    points = [(-ARROW, -half), (0, half), (ARROW, -half)] if expanded else [(-half, -ARROW), (half, 0), (-half, ARROW)]
-    return QPolygonF([centre + QPointF(x, y) for x, y in points])

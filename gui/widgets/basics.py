@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QColor, QGuiApplication, QPainter, QPaintEven
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 from typing_extensions import override
 
+from engine.snapshots import VersionState
 from gui import theme
 from gui.words import tr
 
@@ -147,11 +148,12 @@ class Progress(QProgressBar):
 
 
 class CopyLink(QPushButton):
-    """A word that copies a text when it is clicked, and says that it did in its tool tip."""
+    """A word that copies a text when it is clicked, and says that it did in its tool tip; red when it is an alarm."""
 
-    def __init__(self, text: str, copied: str, parent: QWidget | None = None) -> None:
+    def __init__(self, text: str, copied: str, parent: QWidget | None = None, *, alarm: bool = False) -> None:
         super().__init__(text, parent)
         self._copied = copied
+        self._alarm = alarm
         self.setFlat(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(tr("Copy {text}").format(text=copied))
@@ -175,6 +177,7 @@ class CopyLink(QPushButton):
         font = self.font()
         font.setUnderline(self.underMouse() or self.hasFocus())
         painter.setFont(font)
-        painter.setPen(colours.accent if self.underMouse() or self.hasFocus() else colours.text)
+        ink = colours.accent if self.underMouse() or self.hasFocus() else colours.text
+        painter.setPen(colours.states[VersionState.FAILED] if self._alarm else ink)
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
         painter.end()

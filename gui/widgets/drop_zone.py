@@ -1,45 +1,80 @@
-"""What stands in the table's place when it is empty: on the first run, for a filter without result. The GUI thread."""
+"""What stands in the table's place: on the first run, without a server, for a filter without result. The GUI thread."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from gui import theme
 from gui.widgets.basics import ActionButton, Caption, Label, Panel
 from gui.words import tr
 
-WIDTH = 440
-HEIGHT = 220
+if TYPE_CHECKING:
+    from gui.actions import Actions
+
 DASHES = [5.0, 4.0]
+TITLE = 1.4
+# How many characters long a line of words is at most.
+LINE = 72
 
 
-class DropZone(Panel):
-    """A dashed box in the middle that invites a drop and offers the same by button."""
+class Link(QPushButton):
+    """An action's text as a link: underlined under the mouse and with the keyboard's focus."""
 
-    def __init__(self, register: QAction, sample: QAction, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent)
-        title = Label(tr("Drop a .mar here"))
-        font = theme.semibold(title.font())
-        font.setPointSizeF(font.pointSizeF() * 1.4)
-        title.setFont(font)
-        hint = Caption(tr("Nothing runs until you have seen what is inside and registered it."))
-        buttons = QHBoxLayout()
-        buttons.setSpacing(2 * theme.GRID)
-        buttons.addStretch()
-        buttons.addWidget(ActionButton(register, primary=True))
-        buttons.addWidget(ActionButton(sample))
-        buttons.addStretch()
-        column = QVBoxLayout(self)
-        column.setSpacing(3 * theme.GRID)
-        column.addStretch()
-        column.addWidget(title, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(hint, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addSpacing(theme.GRID)
-        column.addLayout(buttons)
-        column.addStretch()
+    def __init__(self, action: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(action.text(), parent)
+        self._action = action
+        self.setFlat(True)
+        self.setAccessibleName(action.text())
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.setEnabled(self._action.isEnabled())
+
+    @override
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height() + theme.GRID)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = theme.tokens(self.palette())
+        painter = QPainter(self)
+        font = self.font()
+        font.setUnderline(self.isEnabled() and (self.underMouse() or self.hasFocus()))
+        painter.setFont(font)
+        painter.setPen(colours.accent if self.isEnabled() else colours.dim)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
+        painter.end()
+
+
+class Invitation(QWidget):
+    """A column of lines in a dashed box, as large as they need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(14 * theme.GRID, 11 * theme.GRID, 14 * theme.GRID, 9 * theme.GRID)
+        self.column.setSpacing(3 * theme.GRID)
+
+    def add(self, *widgets: QWidget) -> None:
+        """Add one line of these widgets, in the middle."""
+        row = QHBoxLayout()
+        row.setSpacing(2 * theme.GRID)
+        row.addStretch()
+        for widget in widgets:
+            row.addWidget(widget)
+        row.addStretch()
+        self.column.addLayout(row)
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -50,10 +85,47 @@ class DropZone(Panel):
         pen.setDashPattern(DASHES)
         painter.setPen(pen)
         painter.setBrush(colours.alternate)
-        box = QRectF(0, 0, min(WIDTH, self.width() - 24), min(HEIGHT, self.height() - 24))
-        box.moveCenter(QRectF(self.rect()).center())
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.drawRoundedRect(box, 2 * theme.RADIUS, 2 * theme.RADIUS)
         painter.end()
+
+
+class DropZone(Panel):
+    """The first run: invites a drop, offers the same by button, and what to do without an archive."""
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent)
+        box = Invitation()
+        box.add(_title(tr("Drop a .mar here")))
+        box.add(Caption(tr("Nothing runs until you have seen what is inside and registered it.")))
+        box.column.addSpacing(theme.GRID)
+        box.add(ActionButton(actions.register, primary=True), ActionButton(actions.sample))
+        box.column.addSpacing(theme.GRID)
+        box.add(Caption(tr("A .pt file or a folder can be dropped, too:")), Link(actions.make_archive))
+        column = QVBoxLayout(self)
+        column.addStretch()
+        column.addWidget(box, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch()
+
+
+class NotRunning(Panel):
+    """Says why the server does not run, and offers to start it again."""
+
+    def __init__(self, start: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent)
+        self.why = Label(selectable=True)
+        self.why.setWordWrap(True)
+        self.why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.why.setFixedWidth(LINE * self.why.fontMetrics().averageCharWidth())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12 * theme.GRID, 6 * theme.GRID, 12 * theme.GRID, 6 * theme.GRID)
+        column.setSpacing(3 * theme.GRID)
+        column.addStretch()
+        column.addWidget(_title(tr("The server is not running")), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.why, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addSpacing(theme.GRID)
+        column.addWidget(ActionButton(start, primary=True), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch()
 
 
 class NoResult(Panel):
@@ -82,11 +154,13 @@ class DropVeil(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._covered = parent
+        self._text = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
-    def cover(self) -> None:
-        """Lie over the whole parent."""
+    def cover(self, text: str) -> None:
+        """Lie over the whole parent and say what a drop would do."""
+        self._text = text
         self.setGeometry(self._covered.rect())
         self.raise_()
         self.show()
@@ -97,14 +171,24 @@ class DropVeil(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ground = QColor(colours.surface)
-        ground.setAlphaF(0.8)
+        ground.setAlphaF(0.92)
         painter.fillRect(self.rect(), ground)
         pen = QPen(colours.accent, 2)
         pen.setDashPattern(DASHES)
         painter.setPen(pen)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(12, 12, -12, -12), 2 * theme.RADIUS, 2 * theme.RADIUS)
         font = theme.semibold(self.font())
-        font.setPointSizeF(font.pointSizeF() * 1.4)
+        font.setPointSizeF(font.pointSizeF() * TITLE)
         painter.setFont(font)
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, tr("Drop to see what is inside"))
+        painter.setPen(colours.text)
+        within = self.rect().adjusted(*(side * 12 * theme.GRID for side in (1, 1, -1, -1)))
+        painter.drawText(within, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._text)
         painter.end()
+
+
+def _title(text: str) -> Label:
+    label = Label(text)
+    font = theme.semibold(label.font())
+    font.setPointSizeF(font.pointSizeF() * TITLE)
+    label.setFont(font)
+    return label

@@ -85,6 +85,8 @@ class AtTheWindow:
             "inference_address=http://127.0.0.1:0",
             f"management_address=http://127.0.0.1:{management_port}",
             "metrics_address=http://127.0.0.1:0",
+            "grpc_inference_port=0",
+            "grpc_management_port=0",
             *(f"{key}={value}" for key, value in properties.items()),
         )
         path.write_text("\n".join(lines), encoding="utf-8")

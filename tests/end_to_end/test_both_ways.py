@@ -119,7 +119,7 @@ def test_what_a_person_does_shows_to_a_script(at_the_window: AtTheWindow, archiv
 async def register(person: Person, script: Script, path: Path, version: str) -> None:
     person.drops(path)
     dialog = await person.dialog(RegisterDialog)
-    dialog.initial_workers.setValue(0)
+    dialog.parameters.initial_workers.set_value(0)
     await person.accepts(dialog)
     await in_time(lambda: has(script, version))
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import VersionNotFoundError
+from engine.making import ArchivePlan, look
+from engine.registration import Registration
+from engine.settings import Settings
 from engine.snapshots import (
+    Act,
     ArchiveSummary,
     Changes,
     Key,
+    LogLine,
+    LogLines,
+    Machine,
     Progress,
     QueueSnapshot,
     VersionSnapshot,
@@ -19,11 +28,9 @@ from engine.snapshots import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from engine.errors import MarinaError
-    from engine.registration import Registration
 
     Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -102,6 +109,11 @@ class FakeEngine:
         self.error: MarinaError | None = None
         self.gate: asyncio.Event | None = None
         self.summary = a_summary()
+        self.stored: set[str] = set()
+        self.lines: dict[Key, list[LogLine]] = {}
+        self.running: list[Act] = []
+        self.told: tuple[str, ...] = ()
+        self.the_machine = Machine(cpu=22.0, cores=16, memory_used=9_400 * MB, memory_total=128_000 * MB)
         self._revision = 1
         self._touched: dict[Key, int] = {}
         self._removed: dict[Key, int] = {}
@@ -166,6 +178,34 @@ class FakeEngine:
         if self.error is not None:
             raise self.error
 
+    def kill(self, name: str, version: str, worker_id: str) -> None:
+        self.calls.append(("kill", name, version, worker_id))
+        if self.error is not None:
+            raise self.error
+
+    def log(self, name: str, version: str, since: int = 0) -> LogLines:
+        lines = self.lines.get(Key(name, version), [])
+        return LogLines(len(lines), tuple(lines[since:]))
+
+    def acts(self) -> tuple[Act, ...]:
+        return tuple(self.running)
+
+    def cancel(self, act_id: int) -> None:
+        self.calls.append(("cancel", act_id))
+        self.running = [act for act in self.running if act.id != act_id]
+
+    def notices(self) -> tuple[str, ...]:
+        return self.told
+
+    def machine(self) -> Machine:
+        return self.the_machine
+
+    def registration_of(self, name: str, version: str) -> Registration:
+        if Key(name, version) not in self.versions:
+            raise VersionNotFoundError(f"Model version: {version} does not exist for model: {name}")
+        snapshot = self.versions[Key(name, version)]
+        return Registration(snapshot.url, model_name=name, initial_workers=snapshot.min_workers)
+
     async def set_default(self, name: str, version: str) -> str:
         await self._called("set_default", name, version)
         return "Default version successfully updated"
@@ -181,6 +221,19 @@ class FakeEngine:
         await self._called("add_to_store", path)
         return path.name
 
+    async def plan_archive(self, paths: Sequence[Path]) -> ArchivePlan:
+        await self._called("plan_archive", *paths)
+        return look(paths)
+
+    async def place_for(self, file_name: str) -> Path:
+        stem = file_name.removesuffix(".mar")
+        return Path("/store", f"{stem}-2.mar" if file_name in self.stored else file_name)
+
+    async def make_archive(self, plan: ArchivePlan, progress: Callable[[Progress], None]) -> Path:
+        progress(Progress("packing", MB, 3 * MB))
+        await self._called("make_archive", plan)
+        return Path("/store", plan.archive)
+
     async def inspect(self, file_name: str) -> ArchiveSummary:
         await self._called("inspect", file_name)
         return replace(self.summary, file_name=file_name)
@@ -194,6 +247,11 @@ class FakeHost:
         self.errors = errors if errors is not None else []
         self.calls: list[str] = []
         self.gate: asyncio.Event | None = None
+        self.settings = Settings()
+        self.headers: dict[str, str] = {}
+
+    def authorization(self, listener: str) -> Mapping[str, str]:
+        return self.headers if listener in ADDRESSES else {}
 
     @property
     def addresses(self) -> Mapping[str, str]:

@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.errors import AddressInUseError, StoreError
+from engine.errors import AddressInUseError, SettingsError, StoreError
 from engine.settings import Settings
 from gui.application import Application
 from gui.dialogs.address import AddressDialog
@@ -113,13 +114,30 @@ def test_a_failed_start_says_why_and_stays_open(run: Run, theme: Theme) -> None:
     async def read_then_leave(application: Application) -> None:
         window = application.window
         assert window is not None
-        await until(window.banner.isVisible)
-        assert window.banner.text.text() == "The record of models is damaged."
+        await until(window.browser.not_running.isVisible)
+        assert window.browser.not_running.why.text() == "The record of models is damaged."
         assert window.status.state.text() == "Not running"
         assert not window.actions_.register.isEnabled()
+        window.refresher.pull()
+        assert window.browser.not_running.isVisible()
         window.close()
 
     drive(run, theme, hosts, read_then_leave)
+
+
+def test_a_failed_start_can_be_tried_again(run: Run, theme: Theme) -> None:
+    hosts = Hosts(StoreError("The record of models is in use."))
+
+    async def start_again(application: Application) -> None:
+        window = application.window
+        assert window is not None
+        await until(window.browser.not_running.isVisible)
+        window.actions_.start.trigger()
+        await running(application)
+        application.leave()
+
+    drive(run, theme, hosts, start_again)
+    assert [host.calls for _, host in hosts.made] == [["start", "stop"], ["start", "started", "stop"]]
 
 
 def test_a_taken_port_can_be_changed(run: Run, theme: Theme) -> None:
@@ -156,3 +174,59 @@ def test_a_taken_port_can_be_the_end(run: Run, theme: Theme) -> None:
 
     drive(run, theme, hosts, give_up)
     assert len(hosts.made) == 1
+
+
+def test_a_restart_stops_the_host_and_starts_one_with_the_settings_read_anew(run: Run, theme: Theme) -> None:
+    hosts = Hosts()
+    fresh = Settings(job_queue_size=7, open_files=(Path("digits.mar"),), sample=True)
+
+    async def body() -> None:
+        application = Application(Settings(), hosts, theme, reload=lambda: fresh)
+        task = asyncio.get_running_loop().create_task(application.run())
+        await until(lambda: application.window is not None)
+        await running(application)
+        assert application.window is not None
+        application.window.restarting.emit()
+        await until(lambda: len(hosts.made) == 2)
+        await running(application)
+        application.leave()
+        await asyncio.wait_for(task, 5)
+
+    run(body())
+    assert [host.calls for _, host in hosts.made] == [["start", "started", "stop"]] * 2
+    settings = hosts.made[1][0]
+    assert (settings.job_queue_size, settings.open_files, settings.sample) == (7, (), False)
+
+
+def test_a_restart_with_settings_that_cannot_be_read_keeps_those_of_before(run: Run, theme: Theme) -> None:
+    hosts = Hosts()
+
+    def broken() -> Settings:
+        raise SettingsError("config.properties line 1 is wrong.")
+
+    async def body() -> None:
+        application = Application(Settings(), hosts, theme, reload=broken)
+        task = asyncio.get_running_loop().create_task(application.run())
+        await until(lambda: application.window is not None)
+        await running(application)
+        application.restart()
+        await until(lambda: len(hosts.made) == 2)
+        application.leave()
+        await asyncio.wait_for(task, 5)
+
+    run(body())
+    assert hosts.made[1][0] == hosts.made[0][0]
+
+
+def test_saved_settings_that_were_passed_over_are_named_in_the_window(run: Run, theme: Theme) -> None:
+    async def body() -> None:
+        application = Application(Settings(problems=("there is no folder /gone",)), Hosts(), theme)
+        task = asyncio.get_running_loop().create_task(application.run())
+        await until(lambda: application.window is not None)
+        await running(application)
+        assert application.window is not None
+        assert "/gone" in application.window.banner.text.text()
+        application.leave()
+        await asyncio.wait_for(task, 5)
+
+    run(body())

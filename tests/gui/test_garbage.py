@@ -5,7 +5,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from gui.garbage import collect_due, collected_here
+import pytest
+
+from gui import garbage
+from gui.garbage import Collector, collected_here
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -32,9 +35,24 @@ def test_what_is_due_is_collected() -> None:
     gc.collect()
     weakref.finalize(Cycle(), lambda: gone.append(True))
     kept = [[] for _ in range(2 * gc.get_threshold()[0])]  # type: ignore[var-annotated]  # any container counts
-    collect_due()
+    Collector().collect_due()
     assert gone
     assert kept
+
+
+def test_what_has_outlived_two_looks_is_collected_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[bool] = []
+    old = Cycle()
+    weakref.finalize(old, lambda: gone.append(True))
+    gc.collect()
+    gc.freeze()
+    del old
+    gc.collect()
+    assert not gone
+    monkeypatch.setattr(garbage, "FULL_SECONDS", 0.0)
+    Collector().collect_due()
+    assert gone
+    gc.unfreeze()
 
 
 def test_automatic_collection_is_as_it_was_afterwards(qapp: QApplication) -> None:  # noqa: ARG001 - timers need it

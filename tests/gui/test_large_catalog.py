@@ -9,22 +9,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
 from gui import refresh
 from gui.refresh import Refresher
-from gui.tables import columns
+from gui.tables import outline
 from gui.tables.catalog import Catalog
-from gui.tables.models import TreeModel
-from gui.tables.proxies import ModelsProxy
-from gui.tables.records import version_cells
-from gui.tables.view import TableView
+from gui.tables.model_cells import row_cells
+from gui.tables.outline import Outline
+from gui.tables.outline_view import OutlineView
 from tests.gui.fakes import FakeEngine, a_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytestqt.qtbot import QtBot
+
+    from gui.tables.records import ModelRecord, VersionRecord
+    from gui.tables.store import Cells
 
 MODELS, VERSIONS = 1000, ("1.0", "1.1", "2.0")
 CHANGED = 750  # versions between two looks: each of 3,000 once a second
@@ -59,12 +62,11 @@ def catalog() -> Watched:
 
 
 @pytest.fixture
-def view(qtbot: QtBot, catalog: Watched) -> TableView:
+def view(qtbot: QtBot, catalog: Watched) -> OutlineView:
     """A visible table of the catalog with every row open, as the window has it."""
-    proxy = ModelsProxy(TreeModel(catalog))
-    view = TableView(proxy, columns.MODELS, "Models")
-    proxy.cell_model.setParent(proxy)
-    proxy.setParent(view)
+    model = Outline(catalog)
+    view = OutlineView(model)
+    model.setParent(view)
     qtbot.addWidget(view)
     view.resize(1200, 800)
     view.show()
@@ -72,10 +74,10 @@ def view(qtbot: QtBot, catalog: Watched) -> TableView:
 
 
 @pytest.fixture
-def refresher(large_engine: FakeEngine, catalog: Watched, view: TableView) -> Iterator[Refresher]:
+def refresher(large_engine: FakeEngine, catalog: Watched, view: OutlineView) -> Iterator[Refresher]:
     refresher = Refresher(large_engine, catalog)
     refresher.pull()
-    view.expandAll()
+    view.expand_all()
     yield refresher
     refresher.close()
 
@@ -115,24 +117,67 @@ def test_a_slice_of_a_thousand_models_at_work_is_short(
     assert middle < LONGEST_SLICE
 
 
+def test_sorted_by_a_live_column_rows_move_once_a_look_and_quickly(
+    qtbot: QtBot, refresher: Refresher, large_engine: FakeEngine, view: OutlineView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[float] = []
+    arrange = Outline._arrange
+
+    def timed(outline: Outline) -> None:
+        started = time.thread_time()
+        arrange(outline)
+        taken.append(time.thread_time() - started)
+
+    view.sortByColumn(4, Qt.SortOrder.DescendingOrder)
+    view.choose(view.outline.find("model-0500"))
+    monkeypatch.setattr(Outline, "_arrange", timed)
+    dice = random.Random(5)
+    for _ in range(5):
+        serve_some(large_engine, dice)
+        look(qtbot, refresher, figures=True)
+    assert len(taken) == 5
+    assert statistics.median(taken) < LONGEST_SLICE
+    assert view.outline.row(view.currentIndex()) == ("model-0500", None)
+    tops = [row for row in range(view.outline.rowCount()) if view.outline.row(view.outline.index(row, 0))[1] is None]
+    pending = [view.outline.record(view.outline.index(row, 0)).pending for row in tops]
+    assert pending == sorted(pending, reverse=True)
+
+
+def test_a_refresh_makes_cells_for_what_is_seen_and_for_nothing_else(
+    qtbot: QtBot, refresher: Refresher, large_engine: FakeEngine, view: OutlineView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view.repaint()
+    made: list[object] = []
+
+    def counted(record: ModelRecord | VersionRecord) -> Cells:
+        made.append(record)
+        return row_cells(record)
+
+    monkeypatch.setattr(outline, "row_cells", counted)
+    serve_some(large_engine, random.Random(6), len(large_engine.versions))
+    look(qtbot, refresher, figures=True)
+    assert len(made) <= 4 * (view.viewport().height() // view.rowHeight(0) + 2)
+
+
 def test_slices_end_with_what_the_engine_has(
-    qtbot: QtBot, refresher: Refresher, catalog: Watched, large_engine: FakeEngine
+    qtbot: QtBot, refresher: Refresher, catalog: Watched, large_engine: FakeEngine, view: OutlineView
 ) -> None:
     dice = random.Random(2)
     for figures in (True, False):
         serve_some(large_engine, dice)
         look(qtbot, refresher, figures=figures)
     assert {record.snapshot.key: record.snapshot for record in catalog} == large_engine.versions
-    for name in catalog.models.keys:
-        rows = catalog.versions(name)
-        assert [rows.cells(row) for row in range(len(rows))] == [version_cells(record) for record in rows]
+    rows = view.outline
+    assert rows.rowCount() == MODELS * (1 + len(VERSIONS))
+    for row in range(0, rows.rowCount(), 7):
+        assert rows.cells(row) == row_cells(rows.record(rows.index(row, 0)))
 
 
 def test_what_is_removed_while_slices_are_left_stays_removed(
-    engine: FakeEngine, catalog: Watched, view: TableView, monkeypatch: pytest.MonkeyPatch
+    engine: FakeEngine, catalog: Watched, view: OutlineView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refresh, "SLICE_SECONDS", 0.0)
-    testers = [QAbstractItemModelTester(model, FATAL) for model in (view._proxy.cell_model, view._proxy)]
+    tester = QAbstractItemModelTester(view.model(), FATAL)
     engine.put(*(a_version(str(number), version) for number in range(30) for version in VERSIONS))
     refresher = Refresher(engine, catalog)
     refresher.pull()
@@ -146,9 +191,9 @@ def test_what_is_removed_while_slices_are_left_stays_removed(
     refresher.pull()
     refresher.close()
     assert {record.snapshot.key for record in catalog} == set(engine.versions)
-    assert set(catalog.models.keys) == {key.name for key in engine.versions}
-    assert view.model().rowCount() == len(catalog.models)
-    del testers
+    assert set(catalog.models) == {key.name for key in engine.versions}
+    assert view.outline.shown_models == len(catalog.models)
+    assert tester.model() is view.model()
 
 
 def test_a_hidden_window_leaves_the_rest_for_later(

@@ -61,3 +61,16 @@ def test_closing_ends_the_subscription_and_may_be_repeated(refresher: Refresher,
     refresher.close()
     refresher.close()
     assert engine.wakers == []
+
+
+def test_only_a_look_at_figures_tells_that_it_measured(qtbot: QtBot, refresher: Refresher, engine: FakeEngine) -> None:
+    times: list[float] = []
+    refresher.measured.connect(times.append)
+    refresher.set_active(active=True)
+    assert len(times) == 1
+    with qtbot.waitSignal(refresher.refreshed, timeout=2000):
+        engine.put(a_version())
+    assert len(times) == 1
+    refresher.pull()
+    assert len(times) == 2
+    assert times[0] < times[1]

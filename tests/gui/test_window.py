@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +9,12 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QLineEdit, QMenu
 
 from engine.errors import ArchiveNotFoundError
 from engine.snapshots import Key, VersionState, WorkerState
 from gui.dialogs.about import AboutDialog
+from gui.dialogs.make_archive import MakeArchiveDialog
 from gui.dialogs.register import RegisterDialog
 from gui.dialogs.scale import ScaleDialog
 from gui.dialogs.set_default import SetDefaultDialog
@@ -20,6 +22,7 @@ from gui.dialogs.unregister import UnregisterDialog
 from gui.panels.browser import EMPTY, NO_RESULT, TABLE
 from gui.panels.details import WORKERS
 from gui.theme import Theme
+from gui.widgets.basics import CopyLink
 from gui.window import Window
 from tests.gui.fakes import FakeEngine, FakeHost, a_queue, a_version, a_worker, until
 
@@ -128,15 +131,46 @@ def test_several_archives_are_asked_for_one_after_another(drive: Drive, engine: 
     drive(body)
 
 
-def test_what_is_no_archive_is_refused_in_the_banner(drive: Drive, engine: FakeEngine) -> None:
+def test_what_is_no_archive_is_refused_in_the_banner(drive: Drive, engine: FakeEngine, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+
     async def body(window: Window) -> None:
-        window.dropEvent(dropped("file:///a/notes.txt", "https://models.example/digits.mar"))
-        assert window.banner.isVisible()
+        window.dropEvent(dropped((tmp_path / "notes.txt").as_uri(), "ftp://models.example/digits.mar"))
+        await until(window.banner.isVisible)
         assert len(window.banner.text.text().splitlines()) == 2
         window.banner.copy.click()
         assert QGuiApplication.clipboard().text() == window.banner.text.text()
         QTest.keyClick(window.banner, Qt.Key.Key_Escape)
         assert not window.banner.isVisible()
+        assert engine.calls == [("plan_archive", tmp_path / "notes.txt")]
+
+    drive(body)
+
+
+def test_a_dropped_folder_becomes_an_archive_that_is_offered_for_registration(
+    drive: Drive, engine: FakeEngine, tmp_path: Path
+) -> None:
+    for name in ("net.onnx", "handler.py"):
+        (tmp_path / name).touch()
+
+    async def body(window: Window) -> None:
+        window.dropEvent(dropped(tmp_path.as_uri()))
+        making: MakeArchiveDialog = await opened(window, MakeArchiveDialog)
+        making.name.setText("net")
+        await until(making.accept_button.isEnabled)
+        making.accept_button.click()
+        await opened(window, RegisterDialog)
+        await until(lambda: ("add_to_store", Path("/store/net.mar")) in engine.calls)
+        assert "register" not in [call[0] for call in engine.calls]
+
+    drive(body)
+
+
+def test_a_dropped_address_opens_the_register_dialog(drive: Drive, engine: FakeEngine) -> None:
+    async def body(window: Window) -> None:
+        window.dropEvent(dropped("https://models.example/digits.mar"))
+        dialog: RegisterDialog = await opened(window, RegisterDialog)
+        assert "https://models.example/digits.mar" in [line.text() for line in dialog.findChildren(QLineEdit)]
         assert engine.calls == []
 
     drive(body)
@@ -185,14 +219,14 @@ def test_selection_and_open_rows_survive_the_filter(drive: Drive, engine: FakeEn
     async def body(window: Window) -> None:
         browser, table = window.browser, window.browser.table
         browser.choose("digits", "2.0")
-        table.collapse(browser.proxy.mapFromSource(browser.model.find("denoiser")))
+        table.set_open(browser.model.find("denoiser"), is_open=False)
         window.bar.filter.setText("nothing")
         assert browser.current() is None
         assert not window.actions_.scale.isEnabled()
         window.clear_filter()
         assert window.details.title.version.text() == "version 2.0"
-        assert table.isExpanded(browser.proxy.mapFromSource(browser.model.find("digits")))
-        assert not table.isExpanded(browser.proxy.mapFromSource(browser.model.find("denoiser")))
+        assert table.is_open(browser.model.find("digits"))
+        assert not table.is_open(browser.model.find("denoiser"))
 
     drive(body)
 
@@ -203,7 +237,7 @@ def test_a_failed_version_opens_its_traceback_as_plain_text(drive: Drive, engine
     async def body(window: Window) -> None:
         window.browser.choose("signs")
         window.details.tabs.setCurrentIndex(0)
-        state = window.browser.proxy.index(0, 1)
+        state = window.browser.model.index(0, 1)
         QTest.mouseClick(
             window.browser.table.viewport(),
             Qt.MouseButton.LeftButton,
@@ -245,7 +279,7 @@ def test_a_right_click_on_a_row_offers_what_can_be_done_with_it(drive: Drive, en
     async def body(window: Window) -> None:
         window.browser.choose("digits")
         viewport = window.browser.table.viewport()
-        place = window.browser.table.visualRect(window.browser.proxy.index(0, 0)).center()
+        place = window.browser.table.visualRect(window.browser.model.index(0, 0)).center()
         click = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, viewport.mapToGlobal(place))
         QGuiApplication.sendEvent(viewport, click)
         [menu] = [menu for menu in window.browser.table.findChildren(QMenu) if menu.isVisible()]
@@ -254,6 +288,7 @@ def test_a_right_click_on_a_row_offers_what_can_be_done_with_it(drive: Drive, en
             "Set default…",
             "Unregister…",
             "Retry failed workers",
+            "Copy",
         ]
         menu.close()
 
@@ -266,13 +301,13 @@ def test_every_tab_shows_the_selected_version(drive: Drive, engine: FakeEngine) 
     async def body(window: Window) -> None:
         window.browser.table.choose(window.browser.model.find("digits", "2.0"))
         assert window.details.title.version.text() == "version 2.0"
+        for tab in range(window.details.tabs.count()):
+            window.details.tabs.setCurrentIndex(tab)
+            assert not window.grab().isNull()
         assert window.details.overview._values["Handler"].text() == "image_classifier"
         assert window.details.queues.model.rowCount() == 2
         assert window.details.workers.model.rowCount() == 1
         assert "/predictions/digits/2.0" in window.details.calls._lines["Predict"].text()
-        for tab in range(window.details.tabs.count()):
-            window.details.tabs.setCurrentIndex(tab)
-            assert not window.grab().isNull()
 
     drive(body)
 
@@ -285,6 +320,7 @@ def test_each_action_opens_its_dialog(drive: Drive, engine: FakeEngine) -> None:
         actions = window.actions_
         for action, kind in (
             (actions.register, RegisterDialog),
+            (actions.make_archive, MakeArchiveDialog),
             (actions.scale, ScaleDialog),
             (actions.set_default, SetDefaultDialog),
             (actions.unregister, UnregisterDialog),
@@ -298,16 +334,13 @@ def test_each_action_opens_its_dialog(drive: Drive, engine: FakeEngine) -> None:
     drive(body)
 
 
-def test_unregistering_a_model_asks_for_each_version_the_default_last(drive: Drive, engine: FakeEngine) -> None:
+def test_unregistering_a_model_asks_once_and_takes_the_default_last(drive: Drive, engine: FakeEngine) -> None:
     engine.put(a_version(), a_version(version="2.0", is_default=False))
 
     async def body(window: Window) -> None:
         window.browser.choose("digits")
         window.actions_.unregister.trigger()
-        for _ in range(2):
-            count = len(engine.calls)
-            (await opened(window, UnregisterDialog)).accept_button.click()
-            await until(lambda count=count: len(engine.calls) > count)  # type: ignore[misc]  # bound at once
+        (await opened(window, UnregisterDialog)).accept_button.click()
         await until(lambda: window.browser.currentIndex() == EMPTY)
         assert engine.calls == [("unregister", "digits", "2.0"), ("unregister", "digits", "1.0")]
 
@@ -339,7 +372,7 @@ def test_calls_and_addresses_are_copied(drive: Drive, engine: FakeEngine) -> Non
 
     async def body(window: Window) -> None:
         window.browser.choose("digits")
-        window._fill_curl_menu()
+        window._commands.fill_calls(window._curl_menu)
         window._curl_menu.actions()[1].trigger()
         assert QGuiApplication.clipboard().text() == "curl http://127.0.0.1:8081/models/digits/1.0"
 
@@ -377,5 +410,26 @@ def test_every_control_has_a_name_for_those_who_listen(drive: Drive, engine: Fak
     async def body(window: Window) -> None:
         for widget in (window.browser.table, window.bar.filter, window.sidebar.filters, window.details.tabs):
             assert widget.accessibleName()
+
+    drive(body)
+
+
+def test_open_doors_are_told_in_red_at_the_start_and_stay_in_the_status_line(drive: Drive, host: FakeHost) -> None:
+    host.settings = replace(host.settings, allowed_hosts=("*",))
+
+    async def body(window: Window) -> None:
+        assert "allowed_hosts" in window.banner.text.text()
+        (link,) = [one for one in window.status.findChildren(CopyLink) if "open door" in one.text()]
+        link.click()
+        assert "allowed_hosts" in QGuiApplication.clipboard().text()
+
+    drive(body)
+
+
+def test_what_the_engine_has_to_tell_of_its_start_is_shown(drive: Drive, engine: FakeEngine) -> None:
+    engine.told = ("The models of the last run (2) are left out this once.",)
+
+    async def body(window: Window) -> None:
+        assert window.banner.text.text() == engine.told[0]
 
     drive(body)

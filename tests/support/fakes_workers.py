@@ -221,6 +221,10 @@ class FakeChannel:
     def busy(self) -> bool:
         return self.listener is not None
 
+    @property
+    def batches(self) -> int:
+        return int(self.busy)
+
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         assert not self.busy, "a worker has one batch at a time"
         if any(UNSENDABLE in job["headers"] for job in jobs):

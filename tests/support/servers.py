@@ -100,7 +100,14 @@ def make_home(root: Path) -> Home:
 def make_settings(**changed: Any) -> Settings:
     """Return settings with free ports."""
     return dataclasses.replace(
-        Settings(inference_address=FREE, management_address=FREE, metrics_address=FREE), **changed
+        Settings(
+            inference_address=FREE,
+            management_address=FREE,
+            metrics_address=FREE,
+            grpc_inference_port=0,
+            grpc_management_port=0,
+        ),
+        **changed,
     )
 
 
@@ -109,7 +116,7 @@ async def serving(home: Home, settings: Settings, launcher: Launcher | None = No
     """Run a Host for as long as the block lasts."""
     host = Host(settings, home)
     if launcher is not None:
-        host.engine._launcher = launcher
+        host.engine._assembly.launcher = launcher
     await host.start()
     try:
         async with ClientSession() as session:

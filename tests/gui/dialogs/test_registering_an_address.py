@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 
 async def register(engine: Engine, url: str) -> str:
     """Type the address and press Register; return what the banner says, nothing when the dialog was content."""
-    dialog = RegisterDialog(engine, "http://127.0.0.1:8081")
+    dialog = RegisterDialog(engine, "http://127.0.0.1:8081", engine.settings, lambda _key: False, url)
     asked = TaskGroup().start(ask(dialog), "dialog")
     await until(dialog.isVisible)
-    dialog.archive.setText(url)
-    dialog.archive.editingFinished.emit()
     dialog.accept_button.click()
     await until(lambda: asked.done() or dialog.banner.isVisible())
     if asked.done():

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from engine.snapshots import Changes, Key, VersionState
-from gui.tables.catalog import TREND_LENGTH, Catalog, queue_records, worker_records
+import time
+
+from engine.snapshots import Changes, Key, VersionSnapshot, VersionState, Work, WorkerState
+from gui.tables.catalog import TREND_LENGTH, Catalog, Totals, queue_records, worker_records
 from tests.gui.fakes import FakeEngine, a_queue, a_version, a_worker
 
 
@@ -9,8 +11,8 @@ def test_a_model_appears_with_its_versions(engine: FakeEngine) -> None:
     engine.put(a_version(), a_version(version="2.0", is_default=False))
     catalog = Catalog()
     catalog.apply(engine.changes(catalog.revision))
-    assert list(catalog.models.keys) == ["digits"]
-    assert list(catalog.versions("digits").keys) == ["1.0", "2.0"]
+    assert list(catalog.models) == ["digits"]
+    assert list(catalog.versions("digits")) == ["1.0", "2.0"]
 
 
 def test_only_what_changed_is_asked_for_next_time(engine: FakeEngine) -> None:
@@ -26,7 +28,7 @@ def test_the_last_version_takes_its_model_along(engine: FakeEngine) -> None:
     catalog.apply(engine.changes(0))
     engine.remove(Key("digits", "1.0"))
     catalog.apply(engine.changes(catalog.revision))
-    assert list(catalog.versions("digits").keys) == ["2.0"]
+    assert list(catalog.versions("digits")) == ["2.0"]
     engine.remove(Key("digits", "2.0"))
     catalog.apply(engine.changes(catalog.revision))
     assert len(catalog.models) == 0
@@ -37,7 +39,7 @@ def test_a_complete_answer_drops_what_is_not_in_it() -> None:
     catalog = Catalog()
     catalog.apply(Changes(1, (a_version(), a_version("denoiser"))))
     catalog.apply(Changes(9, (a_version("denoiser"),), complete=True))
-    assert list(catalog.models.keys) == ["denoiser"]
+    assert list(catalog.models) == ["denoiser"]
     assert catalog.revision == 9
 
 
@@ -103,6 +105,56 @@ def test_states_are_counted_by_model() -> None:
     failed = a_version(version="2.0", state=VersionState.FAILED)
     catalog.apply(Changes(1, (a_version(), failed, a_version("denoiser"))))
     assert catalog.counts() == {VersionState.FAILED: 1, VersionState.READY: 1}
+
+
+def test_a_version_at_rest_is_not_looked_at_and_measured_right_when_it_wakes() -> None:
+    catalog = Catalog()
+    for now in range(60):
+        catalog.apply(Changes(1, (a_version(),) if now == 0 else ()), float(now))
+    catalog.take(Changes(1), 60.0)
+    assert not catalog._due
+    catalog.apply(Changes(2, (a_version(queue=a_queue(answered=10)),)), 61.0)
+    assert [record.rate for record in catalog] == [10.0]
+
+
+def test_percentiles_are_of_the_last_seconds_and_go_with_the_requests() -> None:
+    def at(slow: int, fast: int) -> VersionSnapshot:
+        counts = [0] * 82
+        counts[8], counts[28] = fast, slow
+        return a_version(queue=a_queue(answered=slow + fast, work=Work(latencies=tuple(counts))))
+
+    catalog = Catalog()
+    catalog.apply(Changes(1, (at(0, 0),)), 0.0)
+    catalog.apply(Changes(2, (at(50, 0),)), 1.0)
+    [slow] = [record.p95 for record in catalog]
+    for second in range(2, 8):
+        catalog.apply(Changes(second, (at(50, 1000 * second),)), float(second))
+    [fast] = [record.p95 for record in catalog]
+    assert slow is not None
+    assert fast is not None
+    assert fast < 0.001 < slow
+    for second in range(8, 16):
+        catalog.apply(Changes(9), float(second))
+    assert [record.p95 for record in catalog] == [None]
+
+
+def test_a_load_is_timed_while_it_lasts() -> None:
+    catalog = Catalog()
+    loading = a_worker(state=WorkerState.LOADING, started=time.time() - 30)
+    catalog.apply(Changes(1, (a_version(workers=(loading,)),)), 0.0)
+    [record] = catalog
+    assert record.loads in {29, 30, 31}
+    catalog.apply(Changes(2, (a_version(),)), 1.0)
+    assert [record.loads for record in catalog] == [None]
+
+
+def test_totals_are_of_all_models() -> None:
+    catalog = Catalog()
+    assert catalog.totals() == Totals()
+    catalog.apply(Changes(1, (a_version(queue=a_queue(pending=2)), a_version("denoiser"))))
+    assert catalog.totals() == Totals(0.0, 2, 2, 122_000_000)
+    catalog.apply(Changes(2, (), (Key("denoiser", "1.0"),)))
+    assert catalog.totals().ready == 1
 
 
 def test_workers_and_queues_are_keyed_across_models() -> None:

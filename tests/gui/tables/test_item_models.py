@@ -10,10 +10,12 @@ from PySide6.QtTest import QAbstractItemModelTester
 from engine.snapshots import Changes, Key, VersionSnapshot, VersionState, WorkerState
 from gui.tables import columns
 from gui.tables.catalog import Catalog, queue_records, worker_records
-from gui.tables.models import CELL, SHOWN_ROLES, FlatModel, TreeModel
-from gui.tables.proxies import ModelsProxy, SortProxy
-from gui.tables.records import ModelRecord, QueueRecord, WorkerRecord, queue_cells, worker_cells
-from gui.tables.view import TableView
+from gui.tables.model_cells import row_cells
+from gui.tables.models import CELL, SHOWN_ROLES, FlatModel
+from gui.tables.outline import Outline
+from gui.tables.outline_view import OutlineView
+from gui.tables.proxies import SortProxy
+from gui.tables.records import ModelRecord, QueueRecord, VersionRecord, WorkerRecord, queue_cells, worker_cells
 from tests.gui.fakes import a_queue, a_version, a_worker
 
 if TYPE_CHECKING:
@@ -50,37 +52,83 @@ def _any_version(dice: random.Random, key: Key) -> VersionSnapshot:
     return a_version(*key, state=state, workers=workers, queue=queue, is_default=dice.random() < 0.5)
 
 
-def shown(model: QAbstractItemModel, parent: QModelIndex | None = None) -> list[tuple[object, ...]]:
-    """Everything a view would read, depth first."""
-    place = parent or QModelIndex()
-    rows = []
-    for row in range(model.rowCount(place)):
-        first = model.index(row, 0, place)
-        rows.append(tuple(first.siblingAtColumn(column).data() for column in range(model.columnCount(place))))
-        rows.extend(shown(model, first))
-    return rows
+def expected(
+    catalog: Catalog, *, text: str, state: VersionState | None, opened: set[str]
+) -> set[tuple[str, str | None]]:
+    """The rows to be shown, in no order."""
+    shown = [
+        model
+        for model in catalog.models.values()
+        if (state is None or model.state is state) and all(word in model.searched for word in text.split())
+    ]
+    rows: set[tuple[str, str | None]] = {(model.name, None) for model in shown}
+    return rows | {(m.name, s.key.version) for m in shown if m.name in opened for s in m.snapshots}
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_tree_survives_any_history_directly_and_through_the_proxy(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_the_outline_survives_any_history(seed: int) -> None:
     catalog = Catalog()
-    model = TreeModel(catalog)
-    proxy = ModelsProxy(model)
-    testers = [QAbstractItemModelTester(model, FATAL), QAbstractItemModelTester(proxy, FATAL)]
+    outline = Outline(catalog)
+    tester = QAbstractItemModelTester(outline, FATAL)
     resets: list[int] = []
-    model.modelReset.connect(lambda: resets.append(1))
+    outline.modelReset.connect(lambda: resets.append(1))
     dice = random.Random(seed)
-    for revision, changes in enumerate(a_history(seed)):
+    text, state, held, opened = "", None, False, set[str]()
+    outline.set_open(NAMES, is_open=False)
+    for revision, changes in enumerate(a_history(seed, 60)):
         catalog.apply(changes, float(revision))
-        if dice.random() < 0.2:
-            proxy.show_only(dice.choice(["", "a", "1.9"]), dice.choice([None, VersionState.READY]))
-        if dice.random() < 0.2:
-            proxy.sort(dice.randrange(len(columns.MODELS)), dice.choice(list(Qt.SortOrder)))
-        fresh = Catalog()
-        fresh.apply(Changes(1, tuple(record.snapshot for record in catalog)))
-        assert sorted(row[:2] for row in shown(model)) == sorted(row[:2] for row in shown(TreeModel(fresh)))
+        act = dice.randrange(6)
+        if act == 0:
+            text, state = dice.choice(["", "a", "1.9"]), dice.choice([None, VersionState.READY])
+            outline.show_only(text, state)
+        elif act == 1:
+            outline.sort(dice.randrange(len(columns.MODELS)), dice.choice(list(Qt.SortOrder)))
+        elif act == 2:
+            opened = set(dice.sample(NAMES, 2))
+            outline.set_open(NAMES, is_open=False)
+            outline.set_open(sorted(opened), is_open=True)
+        elif act == 3:
+            held = not held
+            outline.hold(held=held)
+        rows = [outline.row(outline.index(row, 0)) for row in range(outline.rowCount())]
+        assert len(set(rows)) == len(rows)
+        if not held:
+            assert set(rows) == expected(catalog, text=text, state=state, opened=opened)
+            assert outline.shown_models == sum(version is None for _, version in rows)
+        for row, key in enumerate(rows):
+            assert outline.find(*key).row() == row
+            assert outline.cells(row) == row_cells(outline.record(outline.index(row, 0)))
     assert not resets
-    assert len(testers) == 2
+    assert tester.model() is outline
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_reader_that_listens_always_has_what_is_there(seed: int) -> None:
+    catalog = Catalog()
+    outline = Outline(catalog)
+    dice = random.Random(seed)
+    screen: dict[tuple[int, int], object] = {}
+
+    def read(*_: object) -> None:
+        places = ((row, column) for row in range(outline.rowCount()) for column in range(outline.columnCount()))
+        screen.clear()
+        screen.update({(row, column): outline.index(row, column).data() for row, column in places})
+
+    def read_some(first: QModelIndex, last: QModelIndex) -> None:
+        for row in range(first.row(), last.row() + 1):
+            for column in range(first.column(), last.column() + 1):
+                screen[row, column] = outline.index(row, column).data()
+
+    for signal in (outline.rowsInserted, outline.rowsRemoved, outline.layoutChanged):
+        signal.connect(read)
+    outline.dataChanged.connect(read_some)
+    for revision, changes in enumerate(a_history(seed, 40)):
+        catalog.apply(changes, float(revision) if dice.random() < 0.5 else None)
+        if dice.random() < 0.2:
+            outline.sort(dice.randrange(len(columns.MODELS)))
+        shown = dict(screen)
+        read()
+        assert shown == screen
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -102,64 +150,86 @@ def test_the_flat_tables_survive_any_history(seed: int) -> None:
 
 def test_one_changed_cell_is_one_signal_with_its_roles() -> None:
     catalog = Catalog()
-    model = TreeModel(catalog)
+    model = Outline(catalog)
     catalog.apply(Changes(1, (a_version(), a_version(version="2.0"))))
+    for row in range(model.rowCount()):
+        model.index(row, 0).data()
     signals: list[tuple[object, ...]] = []
     model.dataChanged.connect(
-        lambda first, last, roles: signals.append(
-            (first.parent().isValid(), first.row(), first.column(), last.column(), roles)
-        )
+        lambda first, last, roles: signals.append((first.row(), last.row(), first.column(), last.column(), roles))
     )
     catalog.apply(Changes(2, (a_version(version="2.0", queue=a_queue(pending=4)),)))
     roles = [int(role) for role in SHOWN_ROLES]
-    assert signals == [(True, 1, 4, 4, roles), (False, 0, 4, 4, roles)]
+    assert sorted(signals) == [(0, 0, 4, 4, roles), (2, 2, 4, 4, roles)]
 
 
-def test_versions_sort_as_versions_and_selection_and_expansion_survive(qtbot: QtBot) -> None:
+def test_rows_out_of_sight_are_announced_whole_and_together() -> None:
     catalog = Catalog()
-    model = TreeModel(catalog)
-    proxy = ModelsProxy(model)
-    view = TableView(proxy, columns.MODELS, "Models")
+    model = Outline(catalog)
+    catalog.apply(Changes(1, tuple(a_version(name) for name in NAMES)))
+    signals: list[tuple[int, int, int, int]] = []
+    model.dataChanged.connect(
+        lambda first, last: signals.append((first.row(), last.row(), first.column(), last.column()))
+    )
+    catalog.apply(Changes(2, tuple(a_version(name, queue=a_queue(pending=4)) for name in NAMES)))
+    assert signals == [(0, len(NAMES) - 1, 0, len(columns.MODELS) - 1)]
+
+
+def test_versions_sort_as_versions_and_selection_and_openness_survive(qtbot: QtBot) -> None:
+    catalog = Catalog()
+    model = Outline(catalog)
+    view = OutlineView(model)
+    model.setParent(view)
     qtbot.addWidget(view)
     catalog.apply(Changes(1, tuple(a_version("b", version) for version in ("1.10", "1.9", "1.0"))))
-    top = proxy.index(0, 0)
-    assert [proxy.index(row, 0, top).data() for row in range(3)] == [
+    assert [model.index(row, 0).data() for row in range(1, 4)] == [
         "version 1.0 default",
         "version 1.9 default",
         "version 1.10 default",
     ]
-    view.expand(top)
     view.choose(model.find("b", "1.9"))
     catalog.apply(Changes(2, (a_version("a"), a_version("b", "1.1"), a_version("b", "1.9", state=VersionState.FAILED))))
-    assert view.isExpanded(proxy.index(1, 0))
+    assert view.is_open(model.index(1, 0))
     assert view.currentIndex().data() == "version 1.9 default"
-    assert view.selectionModel().isRowSelected(2, proxy.index(1, 0))
+    assert [index.row() for index in view.selectionModel().selectedRows()] == [4]
+
+
+def test_live_values_move_rows_only_when_they_are_measured() -> None:
+    catalog = Catalog()
+    model = Outline(catalog)
+    model.sort(columns.STATE + 3, Qt.SortOrder.DescendingOrder)
+    catalog.apply(Changes(1, (a_version("a", queue=a_queue(pending=1)), a_version("b"))), 0.0)
+    catalog.apply(Changes(2, (a_version("b", queue=a_queue(pending=9)),)))
+    assert [model.index(row, 0).data() for row in range(2)] == ["a 1.0", "b 1.0"]
+    catalog.apply(Changes(2), 1.0)
+    assert [model.index(row, 0).data() for row in range(2)] == ["b 1.0", "a 1.0"]
 
 
 def test_roles_say_the_same_in_words() -> None:
     catalog = Catalog()
-    model = TreeModel(catalog)
+    model = Outline(catalog)
     catalog.apply(Changes(1, (a_version(state=VersionState.FAILED),)))
     state = model.index(0, columns.STATE)
     assert state.data(Qt.ItemDataRole.AccessibleTextRole) == state.data(Qt.ItemDataRole.ToolTipRole) == "Failed"
     assert state.data(CELL).state is VersionState.FAILED
     assert state.data(Qt.ItemDataRole.DecorationRole) is None
-    memory = model.index(0, 7).data(Qt.ItemDataRole.TextAlignmentRole)
+    memory = model.index(0, 8).data(Qt.ItemDataRole.TextAlignmentRole)
     assert memory & Qt.AlignmentFlag.AlignRight
 
 
 def test_an_index_leads_to_its_record_and_back() -> None:
     catalog = Catalog()
-    model = TreeModel(catalog)
+    model = Outline(catalog)
     catalog.apply(Changes(1, (a_version(),)))
     assert isinstance(model.record(model.find("digits")), ModelRecord)
-    assert model.parent(model.find("digits", "1.0")) == model.find("digits")
+    model.set_open(["digits"], is_open=True)
+    assert isinstance(model.record(model.find("digits", "1.0")), VersionRecord)
     assert not model.find("digits", "9").isValid()
     assert not model.find("nothing").isValid()
 
 
 def test_headers_are_titles() -> None:
-    model = TreeModel(Catalog())
+    model = Outline(Catalog())
     assert model.headerData(0, Qt.Orientation.Horizontal) == "Model"
     assert model.headerData(0, Qt.Orientation.Vertical) is None
     assert model.headerData(99, Qt.Orientation.Horizontal) is None

@@ -19,8 +19,8 @@ class Mirror:
         self.seen: list[list[object]] = []
         self._pending: tuple[int, int] = (0, 0)
 
-    def inserting(self, parent: str | None, first: int, last: int) -> None:
-        self.said.append(("inserting", parent, first, last))
+    def inserting(self, first: int, last: int) -> None:
+        self.said.append(("inserting", first, last))
         self._pending = (first, last)
 
     def inserted(self) -> None:
@@ -28,16 +28,16 @@ class Mirror:
         first, last = self._pending
         self.rows[first:first] = [self.list.cells(row) for row in range(first, last + 1)]
 
-    def removing(self, parent: str | None, first: int, last: int) -> None:
-        self.said.append(("removing", parent, first, last))
+    def removing(self, first: int, last: int) -> None:
+        self.said.append(("removing", first, last))
         self._pending = (first, last)
 
     def removed(self) -> None:
         first, last = self._pending
         del self.rows[first : last + 1]
 
-    def changed(self, parent: str | None, top: int, bottom: int, first: int, last: int) -> None:
-        self.said.append(("changed", parent, (top, bottom), (first, last)))
+    def changed(self, top: int, bottom: int, first: int, last: int) -> None:
+        self.said.append(("changed", (top, bottom), (first, last)))
         assert self.list is not None
         self.seen.append([self.list.cells(row)[1] for row in range(len(self.list))])
         for row in range(top, bottom + 1):
@@ -53,7 +53,7 @@ def mirror() -> Mirror:
 
 @pytest.fixture
 def rows(mirror: Mirror) -> RowList[Row]:
-    rows: RowList[Row] = RowList(lambda record: record, [mirror], "parent")
+    rows: RowList[Row] = RowList(lambda record: record, [mirror])
     mirror.list = rows
     return rows
 
@@ -61,7 +61,7 @@ def rows(mirror: Mirror) -> RowList[Row]:
 def test_new_rows_come_in_one_run_at_the_end(rows: RowList[Row], mirror: Mirror) -> None:
     rows.apply({"a": ("a", 0, 0), "b": ("b", 0, 0)})
     rows.apply({"c": ("c", 0, 0)})
-    assert mirror.said == [("inserting", "parent", 0, 1), ("inserting", "parent", 2, 2)]
+    assert mirror.said == [("inserting", 0, 1), ("inserting", 2, 2)]
     assert list(rows.keys) == ["a", "b", "c"]
 
 
@@ -69,7 +69,7 @@ def test_only_changed_columns_are_announced(rows: RowList[Row], mirror: Mirror) 
     rows.apply({"a": ("a", 0, 0)})
     mirror.said.clear()
     rows.apply({"a": ("A", 0, 5)})
-    assert mirror.said == [("changed", "parent", (0, 0), (0, 0)), ("changed", "parent", (0, 0), (2, 2))]
+    assert mirror.said == [("changed", (0, 0), (0, 0)), ("changed", (0, 0), (2, 2))]
 
 
 def test_neighbours_that_change_alike_are_announced_together(rows: RowList[Row], mirror: Mirror) -> None:
@@ -77,9 +77,9 @@ def test_neighbours_that_change_alike_are_announced_together(rows: RowList[Row],
     mirror.said.clear()
     rows.apply({"b": ("b", 1, 1), "a": ("a", 2, 2), "d": ("d", 1, 1), "c": ("c", 0, 1)})
     assert mirror.said == [
-        ("changed", "parent", (0, 1), (1, 2)),
-        ("changed", "parent", (3, 3), (1, 2)),
-        ("changed", "parent", (2, 2), (2, 2)),
+        ("changed", (0, 1), (1, 2)),
+        ("changed", (3, 3), (1, 2)),
+        ("changed", (2, 2), (2, 2)),
     ]
 
 
@@ -102,7 +102,7 @@ def test_rows_go_in_runs_from_below(rows: RowList[Row], mirror: Mirror) -> None:
     rows.apply({key: (key, 0, 0) for key in "abcdef"})
     mirror.said.clear()
     rows.apply({}, ["b", "c", "e", "unknown"])
-    assert mirror.said == [("removing", "parent", 4, 4), ("removing", "parent", 1, 2)]
+    assert mirror.said == [("removing", 4, 4), ("removing", 1, 2)]
     assert [rows.row(key) for key in "adf"] == [0, 1, 2]
 
 
@@ -110,13 +110,7 @@ def test_replacing_keeps_the_rows_that_stay(rows: RowList[Row], mirror: Mirror) 
     rows.apply({"a": ("a", 0, 0), "b": ("b", 0, 0)})
     mirror.said.clear()
     rows.replace({"b": ("b", 0, 0), "c": ("c", 0, 0)})
-    assert mirror.said == [("removing", "parent", 0, 0), ("inserting", "parent", 1, 1)]
-
-
-def test_filling_says_nothing(rows: RowList[Row], mirror: Mirror) -> None:
-    rows.fill({"a": ("a", 0, 0)})
-    assert mirror.said == []
-    assert rows.record(0) == ("a", 0, 0)
+    assert mirror.said == [("removing", 0, 0), ("inserting", 1, 1)]
 
 
 @pytest.mark.parametrize("seed", range(20))

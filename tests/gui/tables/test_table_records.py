@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from engine.snapshots import VersionState, WorkerState
+from gui.tables import columns
+from gui.tables.model_cells import row_cells
 from gui.tables.records import (
     ModelRecord,
     NameCell,
@@ -12,9 +14,7 @@ from gui.tables.records import (
     TrendCell,
     VersionRecord,
     WorkerRecord,
-    model_cells,
     queue_cells,
-    version_cells,
     version_order,
     worker_cells,
 )
@@ -54,17 +54,18 @@ def test_a_model_tells_of_the_version_that_gives_it_its_state_the_default_first(
 def test_the_cause_of_a_failed_version_stands_beside_its_state() -> None:
     worker = a_worker(state=WorkerState.FAILED, last_death="ModuleNotFoundError: cv2")
     failed = VersionRecord(a_version(state=VersionState.FAILED, workers=(worker,)))
-    cell = model_cells(a_model(failed))[1]
+    cell = row_cells(a_model(failed))[1]
+    assert isinstance(cell, StateCell)
     assert cell == StateCell(VersionState.FAILED, "Failed", "ModuleNotFoundError: cv2")
     assert cell.text == "Failed: ModuleNotFoundError: cv2"
 
 
 def test_a_model_with_one_version_names_it() -> None:
-    assert model_cells(a_model(VersionRecord(a_version())))[0] == NameCell("digits", "1.0", searched=("1.0",))
+    assert row_cells(a_model(VersionRecord(a_version())))[0] == NameCell("digits", "1.0")
 
 
 def test_a_default_version_says_so_in_words() -> None:
-    name = version_cells(VersionRecord(a_version()))[0]
+    name = row_cells(VersionRecord(a_version()))[0]
     assert isinstance(name, NameCell)
     assert name.text == "version 1.0 default"
 
@@ -72,16 +73,35 @@ def test_a_default_version_says_so_in_words() -> None:
 def test_figures_add_up_over_versions() -> None:
     one = VersionRecord(a_version(queue=a_queue(pending=3)), rate=10.0, trend=(4.0, 10.0))
     two = VersionRecord(a_version(version="2.0", workers=(a_worker(device="cuda:0"),)), rate=2.0, trend=(2.0,))
-    cells = model_cells(a_model(one, two))
+    cells = row_cells(a_model(one, two))
     assert [cell.text for cell in cells[2:6] if isinstance(cell, NumberCell)] == ["2 of 2", "3", "12"]
     assert cells[3].text == "cpu, cuda:0"  # type: ignore[attr-defined]  # cells are objects to the store
     assert cells[6] == TrendCell((12.0,))
-    assert cells[7] == NumberCell("122 MB", 122_000_000)
+    assert cells[7] == NumberCell(DASH, 0.0)
+    assert cells[8] == NumberCell("122 MB", 122_000_000)
+
+
+def test_a_model_is_as_slow_as_its_slowest_version() -> None:
+    quick, slow = VersionRecord(a_version(), p95=0.0019), VersionRecord(a_version(version="2.0"), p95=0.212)
+    assert row_cells(quick)[7] == NumberCell("1.9", 0.0019)
+    assert row_cells(a_model(quick, slow))[7] == NumberCell("212", 0.212)
+
+
+def test_a_loading_version_says_since_when_and_how_many_workers_are_ready() -> None:
+    workers = (a_worker(), a_worker(state=WorkerState.LOADING))
+    loading = a_version(state=VersionState.LOADING, workers=workers, min_workers=2)
+    cell = row_cells(VersionRecord(loading, loads=3))[1]
+    assert cell == StateCell(VersionState.LOADING, "Loading", going_on="loading, 3 s", done=0.5)
+    assert row_cells(VersionRecord(loading, loads=65))[1].text == "Loading: loading, 00:01:05"  # type: ignore[attr-defined]
+
+
+def test_there_is_a_cell_for_every_column() -> None:
+    assert len(row_cells(VersionRecord(a_version()))) == len(columns.MODELS)
 
 
 def test_more_workers_than_wanted_are_not_counted_as_too_many() -> None:
     draining = VersionRecord(a_version(min_workers=0, workers=(a_worker(),)))
-    assert version_cells(draining)[2] == NumberCell("1 of 1", 1)
+    assert row_cells(draining)[2] == NumberCell("1 of 1", 1)
 
 
 def test_a_worker_without_a_process_has_dashes() -> None:

@@ -1,0 +1,1 @@
+"""What workers print, on its way to the eye: levels, the kept lines with filter and search, model and view."""

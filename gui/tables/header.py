@@ -1,0 +1,54 @@
+"""The titles over a table: small, dim and semibold on its own ground, an arrow at the sorted one. The GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QHeaderView, QWidget
+from typing_extensions import override
+
+from gui import theme
+from gui.tables.delegates import ARROW, HAIR, paint_ground
+
+
+class Header(QHeaderView):
+    """Columns can be moved and resized; one of them takes the room that is left."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setSectionsClickable(True)
+        self.setSectionsMovable(True)
+        self.setHighlightSections(False)
+        self.setStretchLastSection(False)
+        self.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.setMinimumSectionSize(theme.HEADER_HEIGHT)
+        self.setFont(theme.semibold(theme.small(self.font())))
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), max(theme.HEADER_HEIGHT, self.fontMetrics().height() + 2 * theme.GRID))
+
+    @override
+    def paintSection(self, painter: QPainter, rect: QRect, logicalIndex: int) -> None:
+        colours = theme.tokens(self.palette())
+        painter.save()
+        paint_ground(painter, rect, colours, selected=False, alternate=False)
+        alignment = self.model().headerData(logicalIndex, self.orientation(), Qt.ItemDataRole.TextAlignmentRole)
+        title = self.model().headerData(logicalIndex, self.orientation()) or ""
+        inner = rect.adjusted(theme.PADDING, 0, -theme.PADDING, -1)
+        painter.setFont(self.font())
+        painter.setPen(colours.dim)
+        painter.drawText(inner, alignment, title)
+        if self.isSortIndicatorShown() and self.sortIndicatorSection() == logicalIndex and title:
+            self._paint_arrow(painter, inner, title, alignment)
+        painter.restore()
+
+    def _paint_arrow(self, painter: QPainter, rect: QRect, title: str, alignment: Qt.AlignmentFlag) -> None:
+        width = self.fontMetrics().horizontalAdvance(title)
+        to_right = bool(alignment & Qt.AlignmentFlag.AlignRight)
+        x = rect.right() - width - 2 * ARROW if to_right else rect.left() + width + 2 * ARROW
+        up = -ARROW / 2 if self.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder else ARROW / 2
+        y = rect.center().y() + 1
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(painter.pen().color(), HAIR))
+        painter.drawPolyline(QPolygonF([QPointF(x - ARROW, y - up), QPointF(x, y + up), QPointF(x + ARROW, y - up)]))
