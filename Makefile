@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit test-models stress chaos bench-window screenshots clean
+.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash soak fuzz bench bench-window screenshots bench-grpc download clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -45,14 +45,34 @@ stress: setup ## a minute of many clients at once, against real worker processes
 chaos: setup ## 30,000 requests while workers and the fork server are killed and versions are swapped
 	@MARINA_CHAOS_REQUESTS=30000 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s tests/chaos
 
+crash: setup ## 200 kills of the server during changes; what was acknowledged must be there afterwards
+	@MARINA_CRASHES=200 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 3600 tests/chaos/test_crashes.py
+
+soak: setup ## a million predictions from clients of all kinds; nobody waits in vain, and memory stays flat; about a quarter of an hour
+	@MARINA_SOAK_REQUESTS=$${MARINA_SOAK_REQUESTS:-1000000} $(BIN)/pytest -s tests/soak
+
+fuzz: setup ## 20,000 garbled inputs for each reader of what others wrote
+	@MARINA_FUZZ_INPUTS=$${MARINA_FUZZ_INPUTS:-20000} QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 3600 tests/fuzz
+
 differential: setup ## 500 generated requests to a real TorchServe (needs Java 17; set up in .venv-torchserve) and to Marina
 	@$(BIN)/pytest -s -m differential tests/differential
 
 screenshots: setup ## the pictures of docs/images, taken of the real window with real workers; about five minutes
 	@$(BIN)/python -m tests.screenshots
 
-bench-window: setup ## how fast the window is with 3,000 versions at work; on a display, or without one as here
-	@QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-$(if $(DISPLAY)$(WAYLAND_DISPLAY),,offscreen)} $(BIN)/python -m tests.benchmarks.window
+bench-window: export QT_QPA_PLATFORM := $(or $(QT_QPA_PLATFORM),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,offscreen))
+bench-window: setup ## how fast the window is with 3,000 versions at work, and with 16 clients; on a display, or without
+	@$(BIN)/python -m tests.benchmarks.window
+	@$(BIN)/python -m tests.benchmarks.lateness
+
+bench: setup ## Marina beside TorchServe (Java 17) and LitServe, into docs/performance.md; MARINA_BENCH=noop,echo for parts
+	@$(BIN)/python -m tests.benchmarks
+
+bench-grpc: setup ## predictions over gRPC, the window beside a real TorchServe; some minutes
+	@$(BIN)/python -m tests.benchmarks.rpc
+
+download: setup ## 500 MB from a throttled server that breaks once: memory, the window's loop, progress, cancelling
+	@QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(BIN)/python -m tests.benchmarks.download
 
 clean: ## forget .venv and every cache
-	rm -rf .venv .venv-torchserve build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log
+	rm -rf .venv .venv-torchserve .venv-litserve build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log

@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv"
-INGREDIENTS = ("pyproject.toml", "constraints.txt")
+INGREDIENTS = ("pyproject.toml", "setup.py", "constraints.txt")
+PROTOS = "engine/rpc/protos/*.proto"  # setup.py compiles them
 OLDEST = (3, 11)
 
 
@@ -53,8 +54,8 @@ def python() -> Path:
 def fingerprint() -> str:
     """Return a digest of everything that decides what is installed."""
     digest = hashlib.sha256(sys.version.encode())
-    for name in INGREDIENTS:
-        digest.update((ROOT / name).read_bytes())
+    for path in (*(ROOT / name for name in INGREDIENTS), *sorted(ROOT.glob(PROTOS))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

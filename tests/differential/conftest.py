@@ -10,6 +10,7 @@ import pytest
 from tests.differential import environment, management, packing, requests_generator
 from tests.differential.http_exchange import Request, send
 from tests.differential.servers import Peer, both
+from tests.support.peer_environments import PeerMissingError
 
 DEFAULT_SEED = 12
 
@@ -24,7 +25,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peer, Pe
     """TorchServe and Marina, without a model yet."""
     try:
         environment.prepare()
-    except environment.PeerMissingError as missing:
+    except PeerMissingError as missing:
         pytest.skip(str(missing))
     root = tmp_path_factory.mktemp("differential")
     store = root / "store"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.differential.environment import ROOT, program
+from tests.differential.environment import program
+from tests.support.peer_environments import ROOT
 
 PATIENCE = 90.0  # seconds for a server to start or to stop
 SETTINGS = {
@@ -36,16 +37,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Peer:
-    """A running server: its name and where it listens."""
+    """A running server: its name and where it listens, for REST and for gRPC."""
 
     name: str
     inference: int
     management: int
+    grpc_inference: int
+    grpc_management: int
 
 
 @contextmanager
-def torchserve(folder: Path, store: Path) -> Iterator[Peer]:
-    """Run TorchServe with the archives of `store`; everything it writes goes below `folder`."""
+def torchserve(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> Iterator[Peer]:
+    """Run TorchServe with the archives of `store` and `more` variables; everything it writes goes below `folder`."""
     ports = _free_ports(6)
     api = dict(zip(("inference_address", "management_address", "metrics_address"), ports[:3], strict=True))
     addresses = {name: f"http://127.0.0.1:{port}" for name, port in api.items()}
@@ -57,27 +60,30 @@ def torchserve(folder: Path, store: Path) -> Iterator[Peer]:
     temporary.mkdir()
     environ = {"TMPDIR": str(temporary), "TEMP": str(temporary), "LOG_LOCATION": "logs", "METRICS_LOCATION": "logs"}
     command = [program("torchserve"), "--start", "--foreground", "--ncs", "--ts-config", str(config)]
-    with _process(command, folder, environ):
-        yield Peer("TorchServe", ports[0], ports[1])
+    with _process(command, folder, {**environ, **(more or {})}):
+        yield Peer("TorchServe", ports[0], ports[1], ports[3], ports[4])
 
 
 @contextmanager
-def marina(folder: Path, store: Path) -> Iterator[Peer]:
+def marina(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> Iterator[Peer]:
     """Run `marina-server` with the archives of `store`, in TorchServe's dialect; it keeps its things below `folder`."""
     addresses = {f"{api}_address": "http://127.0.0.1:0" for api in ("inference", "management", "metrics")}
-    config = _written(folder, {**SETTINGS, **MARINA_ONLY, **addresses}, store)
+    ports = _free_ports(2)
+    grpc = {"grpc_inference_port": str(ports[0]), "grpc_management_port": str(ports[1])}
+    config = _written(folder, {**SETTINGS, **MARINA_ONLY, **addresses, **grpc}, store)
     command = [sys.executable, "-m", "engine", "--ncs", "--ts-config", str(config)]
     environ = {"MARINA_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
-    with _process(command, folder, environ) as log:
+    with _process(command, folder, {**environ, **(more or {})}) as log:
         found = _until(lambda: _addresses(log), log)
-        yield Peer("Marina", found["inference"], found["management"])
+        yield Peer("Marina", found["inference"], found["management"], *ports)
 
 
 @contextmanager
-def both(folder: Path, store: Path) -> Iterator[tuple[Peer, Peer]]:
-    """Run TorchServe and Marina beside each other, in this order."""
+def both(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> Iterator[tuple[Peer, Peer]]:
+    """Run TorchServe and Marina beside each other, in this order, with `more` environment variables."""
     with ExitStack() as stack:
-        yield stack.enter_context(torchserve(folder / "ts", store)), stack.enter_context(marina(folder / "m", store))
+        theirs = stack.enter_context(torchserve(folder / "ts", store, more))
+        yield theirs, stack.enter_context(marina(folder / "m", store, more))
 
 
 def _written(folder: Path, settings: Mapping[str, str], store: Path) -> Path:

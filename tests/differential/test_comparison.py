@@ -9,9 +9,9 @@ import pytest
 
 from tests.differential import declared, management, requests_generator
 from tests.differential.comparison import Difference, Exchange, comparable, mismatches
-from tests.differential.environment import ROOT
 from tests.differential.http_exchange import Answer, Request, curl
 from tests.differential.reporting import Report
+from tests.support.peer_environments import ROOT
 
 ASKED = Request("POST", "/predictions/m", (("Content-Type", "text/plain"),), b"a body")
 ANSWER = Answer(200, "", (("x-request-id", "1-2"), ("connection", "keep-alive")), (b"one", b"two"))
