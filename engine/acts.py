@@ -52,11 +52,13 @@ class Acts:
         ended it.
         """
         number = next(self._ids)
-        self._acts[number] = Act(number, title, time.time(), BEGINNING)
+        began = time.time()
+        self._acts[number] = Act(number, title, began, BEGINNING, began)
 
         def report(step: Progress) -> None:
-            if number in self._acts:
-                self._acts[number] = replace(self._acts[number], progress=step)
+            if act := self._acts.get(number):
+                phase_started = act.phase_started if step.phase == act.progress.phase else time.time()
+                self._acts[number] = replace(act, progress=step, phase_started=phase_started)
             if progress is not None:
                 progress(step)
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.archives.download import Downloader
+from engine.archives.download import Downloader, Wish
+from engine.archives.download_cache import DownloadCache
+from engine.archives.incoming import require_sha256
 from engine.archives.private import remove_abandoned
+from engine.archives.progress import sha256
 from engine.archives.sources import locate
 from engine.archives.urls import is_remote
 from engine.environments.environments import Environments
+from engine.errors import BadRequestError
 from engine.scratch import Scratch
 from engine.unpacked import unpack_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from threading import Event
 
     from engine.archives.manifest import Manifest
     from engine.environments.environments import Environment
@@ -40,21 +45,28 @@ class Arrivals:
         variables: Mapping[str, str],
         threads: Threads,
         is_needed: Callable[[str], bool],
+        placed: Callable[[str], None],
     ) -> None:
-        """`variables` are those of workers; `is_needed` tells whether a version uses an archive of the store."""
+        """`variables` are those of workers; `is_needed` tells whether a version uses an archive of the store.
+
+        `placed` hears of every archive that a URL brought into the store.
+        """
         self.scratch = Scratch(home.unpacked)
         self._model_store = home.model_store
         self._threads = threads
         self._is_needed = is_needed
-        self._downloader = Downloader(settings.allowed_urls, home.model_store, threads)
+        self._placed = placed
+        self._cache = DownloadCache(home.downloads, settings.download_cache_size)
+        self._downloader = Downloader(settings.allowed_urls, home.model_store, threads, self._cache)
         # Without a record, which one process at a time can open, environments end with the process as well.
         lasting = home.environments if settings.record else self.scratch.folder / "environments"
-        self._environments = Environments(lasting, settings, variables, threads)
+        self._environments = Environments(lasting, home.model_store, settings, variables, threads)
 
     async def open(self) -> None:
         """Take a folder for unpacked models, and remove what processes that were killed left; raises OSError."""
         await self._threads.run(self.scratch.open)
         await self._threads.run(remove_abandoned, self._model_store)
+        await self._threads.run(self._cache.shrink)
 
     async def sweep(self) -> None:
         """Remove environments that nobody asked for since `open`: the rest of a process that was killed."""
@@ -94,20 +106,29 @@ class Arrivals:
         if is_remote(url) and not self._is_needed(archive):
             await self._threads.run((self._model_store / archive).unlink, missing_ok=True)
 
+    async def try_source(self, registration: Registration) -> str:
+        """Return what is where a URL points to, in words; raises what fetching it raises."""
+        return await self._downloader.try_source(_wish(registration))
+
     async def _unpack(self, registration: Registration, progress: Callable[[Progress], None] | None) -> Unpacked:
         """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
         url = registration.url
         if not is_remote(url):
-            return await self._unpack_stored(url, progress)
-        path = await self._downloader.fetch(url, progress, signed=registration.s3_sse_kms)
+            path = await self._threads.run(locate, url, self._model_store)
+            if wished := registration.sha256:
+                await self._threads.run_cancellable(
+                    lambda report, cancel: _require_sha256(path, wished, report, cancel), progress
+                )
+            return await self._unpack_stored(path, progress)
+        path = await self._downloader.fetch(_wish(registration), progress)
+        self._placed(path.name)
         try:
-            return await self._unpack_stored(path.name, progress)
+            return await self._unpack_stored(path, progress)
         except BaseException:
             await self._threads.run(path.unlink, missing_ok=True)
             raise
 
-    async def _unpack_stored(self, name: str, progress: Callable[[Progress], None] | None) -> Unpacked:
-        path = await self._threads.run(locate, name, self._model_store)
+    async def _unpack_stored(self, path: Path, progress: Callable[[Progress], None] | None) -> Unpacked:
         scratch = self.scratch.new_folder()
         try:
             return await self._threads.run_cancellable(
@@ -116,3 +137,13 @@ class Arrivals:
         except BaseException:
             await self._threads.run(self.scratch.remove, scratch)
             raise
+
+
+def _wish(registration: Registration) -> Wish:
+    return Wish(registration.url, registration.s3_sse_kms, registration.sha256, registration.s3_profile)
+
+
+def _require_sha256(path: Path, wished: str, report: Callable[[Progress], None], cancel: Event) -> None:
+    if path.is_dir():
+        raise BadRequestError(f"{path.name} is a folder, which has no sha256. Leave sha256 out.")
+    require_sha256(path.name, sha256(path, report, cancel), wished)

@@ -149,6 +149,8 @@ def _zip_member(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -
         raise _refused(archive, name, "it is encrypted")
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise _refused(archive, name, "its compression is neither stored nor deflated")
+    if info.header_offset < 0:
+        raise _refused(archive, name, "it begins before the archive does")
     is_folder = name.endswith("/")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in {0, stat.S_IFDIR if is_folder else stat.S_IFREG}:

@@ -6,17 +6,17 @@ Key names and rules are TorchServe's: a value of the wrong type is passed over w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import yaml
 
+from engine import plain_yaml
+
 T = TypeVar("T")
 
 MAX_SIZE = 256 * 1024
-_MAX_NODES = 100_000
 _DEVICE_TYPES = ("cpu", "gpu")
 _PARALLEL_TYPES = ("pp", "tp", "pptp", "custom")
 
@@ -78,7 +78,7 @@ def parse(text: str | bytes) -> ModelConfig:
     if len(text) > MAX_SIZE:
         return ModelConfig(error=f"the file is larger than {MAX_SIZE} bytes")
     try:
-        raw = _load(text)
+        raw = plain_yaml.load(text)
     except RecursionError:
         return ModelConfig(error="the file is nested too deeply")
     except (yaml.YAMLError, ValueError, OverflowError) as error:
@@ -86,47 +86,6 @@ def parse(text: str | bytes) -> ModelConfig:
     if not isinstance(raw, dict):
         return ModelConfig(error="the file is no mapping of keys to values")
     return _config(raw)
-
-
-def _load(text: str | bytes) -> Any:
-    """Construct plain values alone, after the node graph has been looked through."""
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return {}
-        _expanded_size(node, {})
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _expanded_size(node: yaml.Node, sizes: dict[int, int]) -> int:
-    """Return how many nodes there are when each alias is written out; `sizes` remembers, 0 while still counting.
-
-    Raises:
-        ValueError: too many of them (billion laughs), a loop, or a key that comes twice.
-
-    """
-    if id(node) in sizes:
-        if not sizes[id(node)]:
-            raise ValueError("an alias leads back to itself")
-        return sizes[id(node)]
-    sizes[id(node)] = 0
-    size = 1 + sum(_expanded_size(child, sizes) for child in _children(node))
-    if size > _MAX_NODES:
-        raise ValueError("its aliases expand to too many values")
-    sizes[id(node)] = size
-    return size
-
-
-def _children(node: yaml.Node) -> list[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        if keys and max(keys.values()) > 1:
-            raise ValueError(f"the key {keys.most_common(1)[0][0][1]!r} comes twice")
-        return [child for pair in node.value for child in pair]
-    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 class _Reader:

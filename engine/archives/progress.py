@@ -23,11 +23,16 @@ class Meter:
     def __init__(self, phase: str, total: int, progress: ProgressCallback | None, cancel: Event | None) -> None:
         """`total` is 0 when nobody knows it yet."""
         self.done = 0
+        self.told = 0
         self._phase = phase
         self._total = total
         self._progress = progress
         self._cancel = cancel
-        self._reported = 0
+
+    def begin(self, total: int) -> None:
+        """Count from nothing again, up to `total`; what is told, `told`, stays where it is until that is passed."""
+        self.done = 0
+        self._total = max(total, self.told) if total else 0
 
     def check(self) -> None:
         """Raise CancelledActError when the cancel event is set."""
@@ -38,14 +43,14 @@ class Meter:
         """Count `count` more bytes; raise CancelledActError when the cancel event is set."""
         self.check()
         self.done += count
-        if self.done - self._reported >= _STEP:
+        if self.done - self.told >= _STEP:
             self.report()
 
     def report(self) -> None:
         """Tell how far it is now; worth a call at the end."""
-        self._reported = self.done
+        self.told = max(self.told, self.done)
         if self._progress is not None:
-            self._progress(Progress(self._phase, self.done, self._total))
+            self._progress(Progress(self._phase, self.told, self._total))
 
 
 def copy(source: IO[bytes], target: IO[bytes], meter: Meter) -> str:

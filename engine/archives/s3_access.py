@@ -42,6 +42,7 @@ class Access:
     source: Source
     region: str
     credentials: Any = dataclasses.field(repr=False)
+    profile: str | None = None
     moved: bool = False
 
     def __str__(self) -> str:
@@ -56,7 +57,7 @@ class Access:
 
     def in_region(self, region: str) -> Access:
         """Return how to ask where an answer said that the bucket is; raises OSError."""
-        source = _source(boto3.Session(), self.asked, self.target, region)
+        source = _source(boto3.Session(profile_name=self.profile), self.asked, self.target, region)
         return dataclasses.replace(self, source=source, region=region, moved=True)
 
     def at(self, source: Source) -> Access:
@@ -69,21 +70,21 @@ class Access:
         return text.replace(token, "...") if token else text
 
 
-def open_access(asked: Source, target: S3Object | None) -> Access:
-    """Return how to ask for an object, with whatever credentials boto3's chain finds now.
+def open_access(asked: Source, target: S3Object | None, profile: str | None = None) -> Access:
+    """Return how to ask for an object, with whatever credentials boto3's chain finds now, in `profile` if one is named.
 
     Raises:
         OSError: there are none, or they cannot be had; the text says which and never holds them.
 
     """
     try:
-        session = boto3.Session()
+        session = boto3.Session(profile_name=profile)
         found = session.get_credentials()
         credentials = found.get_frozen_credentials() if found else None
         region = (target and target.region) or os.environ.get("AWS_REGION") or session.region_name or _DEFAULT_REGION
         if credentials is None or not credentials.access_key:
             raise OSError(_NO_CREDENTIALS)
-        return Access(asked, target, _source(session, asked, target, region), region, credentials)
+        return Access(asked, target, _source(session, asked, target, region), region, credentials, profile)
     except (BotoCoreError, ValueError) as error:
         raise OSError(f"the AWS configuration or credentials cannot be used: {error}") from error
 

@@ -16,7 +16,7 @@ from threading import Event
 from engine.archives import names
 from engine.archives.private import PrivateFolder
 from engine.archives.progress import Meter, ProgressCallback, copy, sha256
-from engine.errors import ArchiveNotFoundError, InvalidArchiveError
+from engine.errors import ArchiveNotFoundError, BadRequestError, InvalidArchiveError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -45,6 +45,20 @@ def locate(url: str, model_store: Path) -> Path:
     if not (real.is_file() or real.is_dir()):
         raise ArchiveNotFoundError(f"Model not found at: {names.printable(url)}: it is neither a file nor a folder")
     return path
+
+
+def discard(file_name: str, model_store: Path) -> None:
+    """Delete a file that lies in the model store itself; harmless when it is gone.
+
+    Raises:
+        BadRequestError: the name is none of a file there: a path, a folder or a link.
+        OSError: the file cannot be deleted.
+
+    """
+    path = model_store / file_name
+    if names.component_problem(file_name) or file_name.startswith(".") or path.is_symlink() or path.is_dir():
+        raise BadRequestError(f"{names.printable(file_name)} is no archive file of the model store.")
+    path.unlink(missing_ok=True)
 
 
 def copy_into_store(

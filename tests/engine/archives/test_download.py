@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.archives import download, incoming, sources
-from engine.archives.download import Downloader, look_up
+from engine.archives import connecting, incoming, receiving, sources
+from engine.archives.connecting import Route, Routes, look_up
+from engine.archives.download import Downloader, Wish
 from engine.archives.urls import judge
 from engine.errors import ArchiveNotFoundError, ConflictError, DownloadError, InvalidArchiveError
 from engine.snapshots import Progress
@@ -40,7 +41,7 @@ class Bench:
     def downloader(self, allowed: tuple[str, ...] | None = EVERYTHING, *answers: list[str]) -> Downloader:
         """Return one; `answers` are what the name server says, one answer after the other."""
         lookup = self._answering([*answers]) if answers else None
-        return Downloader(allowed, self.store, self.threads, lookup)
+        return Downloader(allowed, self.store, self.threads, lookup=lookup)
 
     @staticmethod
     def _answering(answers: list[list[str]]) -> Callable[[str, int], Awaitable[list[str]]]:
@@ -50,7 +51,7 @@ class Bench:
         return look_up_next
 
     async def fetch(self, path: str) -> Path:
-        return await self.downloader().fetch(self.site.url + path)
+        return await self.downloader().fetch(Wish(self.site.url + path))
 
     async def fails(self, path: str) -> None:
         """Require that this cannot be downloaded, and that nothing of it is left."""
@@ -92,7 +93,7 @@ async def test_a_download_lies_in_the_store_under_the_last_component_of_its_path
 async def test_progress_counts_the_bytes(tmp_path: Path) -> None:
     steps: list[Progress] = []
     async with bench(tmp_path) as at:
-        await at.downloader().fetch(f"{at.site.url}/noop.mar", steps.append)
+        await at.downloader().fetch(Wish(f"{at.site.url}/noop.mar"), steps.append)
 
         assert steps[-1] == Progress("downloading", len(at.noop), len(at.noop))
 
@@ -102,7 +103,7 @@ async def test_a_file_elsewhere_is_copied_and_stays(tmp_path: Path) -> None:
     steps: list[Progress] = []
     async with bench(tmp_path) as at:
         there = archive(tmp_path, "a b")
-        path = await at.downloader().fetch(there.as_uri(), steps.append)
+        path = await at.downloader().fetch(Wish(there.as_uri()), steps.append)
 
         assert path == at.store / "a b-1.0.mar"
         assert path.read_bytes() == there.read_bytes()
@@ -117,7 +118,7 @@ async def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "folder.mar").mkdir()
         for place in (tmp_path / "pipe.mar", tmp_path / "folder.mar", tmp_path / "no.mar", Path("/dev/zero")):
             with pytest.raises(DownloadError, match=f"Failed to download archive from: {place.as_uri()}"):
-                await at.downloader().fetch(place.as_uri())
+                await at.downloader().fetch(Wish(place.as_uri()))
         assert at.left() == []
 
 
@@ -174,7 +175,7 @@ async def test_a_closed_port_and_an_unknown_host_are_failures(tmp_path: Path) ->
     async with bench(tmp_path) as at:
         for url in (f"{closed}/x.mar", "http://no-such-host.invalid/x.mar", f"http://{'x' * 70}.invalid/x.mar"):
             with pytest.raises(DownloadError, match=f"^Failed to download archive from: {url}$"):
-                await at.downloader().fetch(url)
+                await at.downloader().fetch(Wish(url))
         assert at.left() == []
 
 
@@ -182,7 +183,7 @@ async def test_a_closed_port_and_an_unknown_host_are_failures(tmp_path: Path) ->
 async def test_a_source_without_tls_cannot_pass_for_one_with_it(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         with pytest.raises(DownloadError):
-            await at.downloader().fetch(f"https://127.0.0.1:{at.site.port}/noop.mar")
+            await at.downloader().fetch(Wish(f"https://127.0.0.1:{at.site.port}/noop.mar"))
 
 
 @real_time
@@ -195,7 +196,7 @@ async def test_too_large_is_refused_whether_the_length_is_told_or_not(
         at.site.headers["Transfer-Encoding"] = "chunked"
         await at.fails("/noop.mar")
         with pytest.raises(DownloadError):
-            await at.downloader().fetch(archive(tmp_path).as_uri())
+            await at.downloader().fetch(Wish(archive(tmp_path).as_uri()))
 
 
 @real_time
@@ -207,7 +208,8 @@ async def test_the_disk_is_not_filled(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @real_time
 async def test_a_source_that_falls_silent_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(connecting, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(receiving, "PAUSES", (0.001,))
     async with bench(tmp_path) as at:
         at.site.endless.add("/slow.mar")
         await at.fails("/slow.mar")
@@ -215,14 +217,16 @@ async def test_a_source_that_falls_silent_is_given_up(tmp_path: Path, monkeypatc
 
 @real_time
 async def test_a_source_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "TOTAL_SECONDS", 0.05)
+    monkeypatch.setattr(receiving, "TOTAL_SECONDS", 0.05)
     async with bench(tmp_path) as at:
         at.site.endless.add("/slow.mar")
         await at.fails("/slow.mar")
 
 
 @real_time
-async def test_a_length_that_lies_is_a_failure(tmp_path: Path) -> None:
+async def test_a_length_that_lies_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "PAUSES", (0.001, 0.001))
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nPK")
@@ -233,7 +237,7 @@ async def test_a_length_that_lies_is_a_failure(tmp_path: Path) -> None:
     async with bench(tmp_path) as at, await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(DownloadError):
-            await at.downloader().fetch(f"http://127.0.0.1:{port}/x.mar")
+            await at.downloader().fetch(Wish(f"http://127.0.0.1:{port}/x.mar"))
         assert at.left() == []
 
 
@@ -302,7 +306,7 @@ def test_a_redirect_is_judged_like_any_url(tmp_path: Path, target: str) -> None:
             at.site.moved["/x.mar"] = target
             allowed = ("file://.*", r"http://[^/]*127\.0\.0\.1.*")
             with pytest.raises(DownloadError) as failure:
-                await at.downloader(allowed).fetch(f"{at.site.url}/x.mar")
+                await at.downloader(allowed).fetch(Wish(f"{at.site.url}/x.mar"))
             assert str(failure.value) == f"Failed to download archive from: {at.site.url}/x.mar"
             assert at.left() == []
 
@@ -321,7 +325,7 @@ def test_a_redirect_leads_to_no_weaker_scheme(tmp_path: Path, url: str, target: 
     async def scenario() -> None:
         async with bench(tmp_path) as at:
             with pytest.raises(OSError, match=f"a redirect from {step}"):
-                await at.downloader()._follow(judge(url, EVERYTHING), target)
+                await Routes(EVERYTHING, at.threads).follow(judge(url, EVERYTHING), target)
 
     scenario()
 
@@ -347,7 +351,7 @@ def test_without_the_setting_only_public_addresses_are_connected_to(tmp_path: Pa
         async with bench(tmp_path) as at:
             url = f"http://{host}:{at.site.port}/noop.mar"
             with pytest.raises(ArchiveNotFoundError) as refusal:
-                await at.downloader(None).fetch(url)
+                await at.downloader(None).fetch(Wish(url))
             assert str(refusal.value).startswith(f"Given URL {url} does not match any allowed URL(s). ")
             assert "allowed_urls" in str(refusal.value)
             assert at.site.asked == []
@@ -362,21 +366,21 @@ def test_a_name_that_leads_inside_is_refused(tmp_path: Path, addresses: list[str
     async def scenario() -> None:
         async with bench(tmp_path) as at:
             with pytest.raises(ArchiveNotFoundError, match="allowed_urls"):
-                await at.downloader(None, addresses).fetch("https://models.example/noop.mar")
+                await at.downloader(None, addresses).fetch(Wish("https://models.example/noop.mar"))
 
     scenario()
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Let the server stand for the public address; returns the lists of addresses that were to be connected to."""
-    session, connected = download._session, []
+    session, connected = connecting.open_session, []
 
-    def to_the_server(addresses: list[str]) -> object:
-        connected.append(addresses)
-        return session(["127.0.0.1"])
+    def to_the_server(route: Route) -> object:
+        connected.append(route.addresses)
+        return session(Route(["127.0.0.1"]))
 
-    monkeypatch.setattr(download, "is_public", lambda address: address == PUBLIC)
-    monkeypatch.setattr(download, "_session", to_the_server)
+    monkeypatch.setattr(connecting, "is_public", lambda address: address == PUBLIC)
+    monkeypatch.setattr(connecting, "open_session", to_the_server)
     return connected
 
 
@@ -387,7 +391,7 @@ async def test_a_public_host_is_looked_up_once_and_connected_to_there(
     async with bench(tmp_path) as at:
         connected = stand_in(monkeypatch)
         downloader = at.downloader(None, [PUBLIC], ["127.0.0.1"])
-        path = await downloader.fetch(f"http://models.example:{at.site.port}/noop.mar")
+        path = await downloader.fetch(Wish(f"http://models.example:{at.site.port}/noop.mar"))
 
         assert path.read_bytes() == at.noop
         assert connected == [[PUBLIC]]
@@ -401,7 +405,9 @@ async def test_a_redirect_from_a_public_host_to_loopback_is_not_followed(
         stand_in(monkeypatch)
         at.site.moved["/x.mar"] = f"{at.site.url}/noop.mar"
         with pytest.raises(DownloadError):
-            await at.downloader(None, [PUBLIC], ["127.0.0.1"]).fetch(f"http://models.example:{at.site.port}/x.mar")
+            await at.downloader(None, [PUBLIC], ["127.0.0.1"]).fetch(
+                Wish(f"http://models.example:{at.site.port}/x.mar")
+            )
 
         assert at.site.asked == ["/x.mar"]
         assert at.left() == []

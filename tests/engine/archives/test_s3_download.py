@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from engine.archives import download
-from engine.archives.download import Downloader
+from engine.archives import receiving, ways
+from engine.archives.download import Downloader, Wish
 from engine.archives.s3_access import open_access
 from engine.archives.s3_urls import s3_object
 from engine.archives.urls import judge
@@ -46,13 +46,13 @@ class Bench:
         return Downloader(allowed, self.store, self.threads)
 
     async def fetch(self, path: str = PATH, progress: Callable[[Progress], None] | None = None) -> Path:
-        return await self.downloader().fetch(self.site.url + path, progress, signed=True)
+        return await self.downloader().fetch(Wish(self.site.url + path, signed=True), progress)
 
     async def fails(self, reason: str, url: str = "") -> None:
         """Require that the fetch fails in TorchServe's words, with the reason that the log has, and nothing is left."""
         url = url or self.site.url + PATH
         with pytest.raises(DownloadError) as failure:
-            await self.downloader().fetch(url, signed=True)
+            await self.downloader().fetch(Wish(url, signed=True))
         told = str(failure.value)
         assert told.startswith(f"Failed to download archive from: {url}. ")
         for place in (told, self.log.text):
@@ -73,7 +73,8 @@ Run = Callable[[Scenario], None]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Run:
     """Return what runs a scenario with TorchServe's three variables set and no pauses between attempts."""
     set_aws(monkeypatch, tmp_path, **keys())
-    monkeypatch.setattr(download, "PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(ways, "PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(receiving, "PAUSES", (0.001, 0.001))
     caplog.set_level(logging.WARNING)
 
     @real_time
@@ -116,7 +117,7 @@ def test_any_host_gets_the_signature_that_torchserve_sends(run: Run) -> None:
 def test_without_the_flag_nothing_is_signed(run: Run) -> None:
     async def scenario(at: Bench) -> None:
         with pytest.raises(DownloadError):
-            await at.downloader().fetch(at.site.url + PATH)
+            await at.downloader().fetch(Wish(at.site.url + PATH))
         assert "Authorization" not in at.site.asked[0].headers
 
     run(scenario)
@@ -291,11 +292,20 @@ def test_an_endpoint_that_is_down_is_named(run: Run) -> None:
     run(scenario)
 
 
-def test_a_connection_that_is_cut_leaves_nothing(run: Run) -> None:
+def test_a_connection_that_stays_cut_leaves_nothing(run: Run) -> None:
+    async def scenario(at: Bench) -> None:
+        at.site.instead[PATH] = [None] * 3
+        await at.fails("payload is not completed")
+        assert len(at.site.asked) == 3
+
+    run(scenario)
+
+
+def test_a_connection_that_is_cut_once_is_taken_up_with_a_signature_of_its_own(run: Run) -> None:
     async def scenario(at: Bench) -> None:
         at.site.instead[PATH] = [None]
-        await at.fails("payload is not completed")
-        assert len(at.site.asked) == 1
+        assert (await at.fetch()).read_bytes() == at.noop
+        assert all("AWS4-HMAC-SHA256" in asked.headers["Authorization"] for asked in at.site.asked)
 
     run(scenario)
 
@@ -361,9 +371,9 @@ def test_allowed_urls_and_private_addresses_hold_for_signed_requests(run: Run) -
         url = at.site.url + PATH
         for allowed in (None, ("https://elsewhere/.*",)):
             with pytest.raises(ArchiveNotFoundError, match=r"does not match any allowed URL\(s\)"):
-                await at.downloader(allowed).fetch(url, signed=True)
+                await at.downloader(allowed).fetch(Wish(url, signed=True))
         with pytest.raises(ArchiveNotFoundError, match=r"does not match any allowed URL\(s\)"):
-            await at.downloader(("https://elsewhere/.*",)).fetch("s3://bucket/noop.mar")
+            await at.downloader(("https://elsewhere/.*",)).fetch(Wish("s3://bucket/noop.mar"))
         assert at.site.asked == []
         assert at.left() == []
 
@@ -373,7 +383,7 @@ def test_allowed_urls_and_private_addresses_hold_for_signed_requests(run: Run) -
 def test_a_file_is_not_signed(run: Run, tmp_path: Path) -> None:
     async def scenario(at: Bench) -> None:
         with pytest.raises(BadRequestError, match="s3_sse_kms is for http, https and s3 URLs"):
-            await at.downloader().fetch(archive(tmp_path).as_uri(), signed=True)
+            await at.downloader().fetch(Wish(archive(tmp_path).as_uri(), signed=True))
 
     run(scenario)
 
@@ -387,7 +397,7 @@ def test_an_s3_url_goes_to_the_endpoint_of_the_environment_by_default(
             ("AWS_ENDPOINT_URL_S3", f"https://sse-test.s3.{REGION}.amazonaws.com/noop.mar"),
         ):
             monkeypatch.setenv(name, at.site.url)
-            path = await at.downloader(None).fetch(url, signed=True)
+            path = await at.downloader(None).fetch(Wish(url, signed=True))
             assert at.site.asked[-1].path == PATH
             path.unlink()
             monkeypatch.delenv(name)
