@@ -48,7 +48,7 @@ async def serve(settings: Settings, home: Home) -> int:
         log.error("%s", error)
         return 1
     for name, address in host.addresses.items():
-        log.info("%s API: %s", name.capitalize(), address)
+        log.info("%s API: %s", name[:1].upper() + name[1:], address)
     # TorchServe's line; scripts wait for it.
     print("Model server started.", flush=True)  # noqa: T201 - addressed to scripts
     await asked_to_stop.wait()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine import making
 from engine.acts import Acts
-from engine.archives.sources import locate
+from engine.archives.sources import discard, locate
 from engine.archives.summary import inspect
 from engine.arrivals import Arrivals
 from engine.assembly import Assembly
@@ -18,10 +18,11 @@ from engine.at_start import models_at_start
 from engine.catalogue import Catalogue
 from engine.devices.devices import Devices
 from engine.devices.nvidia import NvidiaInventory
-from engine.errors import UnavailableError, WorkerStartError
+from engine.errors import ConflictError, UnavailableError, WorkerStartError
 from engine.measured import figures
 from engine.metrics.collected import Metrics
 from engine.metrics.traffic import Refused
+from engine.offers import Offers
 from engine.registering import Registering, failed_to_start, wanted
 from engine.registration import PROCESSING, RANGES, Registration, registration_of, require_range
 from engine.restoring import Restoring
@@ -31,7 +32,7 @@ from engine.snapshots import Changes, Key
 from engine.store import Store
 from engine.tasks import TaskGroup
 from engine.threads import Threads
-from engine.unpacked import add_archive
+from engine.unpacked import add_archive, whole_store
 from engine.version import Version
 from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher, can_fork
@@ -79,11 +80,11 @@ class Engine:
         variables = worker_environment(
             os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
         )
-        self._devices = Devices(
-            inventory or NvidiaInventory(variables.get("CUDA_VISIBLE_DEVICES")), settings.number_of_gpu
-        )
+        inventory = inventory or NvidiaInventory(variables.get("CUDA_VISIBLE_DEVICES"))
+        self._devices = Devices(inventory, settings.number_of_gpu)
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
-        self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_needed)
+        self._offers = Offers(self.home.model_store, self._threads, self._is_needed, self._wake)
+        self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_needed, self._offers.claim)
         self._assembly = Assembly(
             settings,
             variables,
@@ -129,6 +130,8 @@ class Engine:
         if came_back:
             await self._arrivals.sweep()
         self._tasks.start(self._restoring.last(), "whether this start lasts")
+        if self.settings.watch_model_store:
+            self._tasks.start(self._offers.run(), "looks at the model store")
 
     async def stop(self) -> None:
         """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""
@@ -230,13 +233,29 @@ class Engine:
 
         Raises InvalidArchiveError or OSError.
         """
-        return await self._acts.carry(
+        name = await self._acts.carry(
             path.name,
             lambda report: self._threads.run_cancellable(
                 lambda step, cancel: add_archive(path, self.home.model_store, step, cancel), report
             ),
             progress,
         )
+        self._offers.claim(name)
+        return name
+
+    async def stored_archives(self) -> list[str]:
+        """Return what the model store has to register, by name; raises OSError."""
+        return [model.file for model in await self._threads.run(whole_store, self.home.model_store)]
+
+    async def discard_from_store(self, file_name: str) -> None:
+        """Delete an archive that nobody uses out of the model store; harmless when it is gone.
+
+        Raises ConflictError while a version or an act needs it, BadRequestError for what is no file of the store,
+        OSError.
+        """
+        if self._is_needed(file_name) or any(act.title == file_name for act in self.acts()):
+            raise ConflictError(f"{file_name} stays in the model store: it is in use.")
+        await self._threads.run(discard, file_name, self.home.model_store)
 
     async def plan_archive(self, paths: Sequence[Path]) -> ArchivePlan:
         """Return what an archive of these files and folders would be; `making.look` has the rules and errors."""
@@ -251,13 +270,31 @@ class Engine:
 
         Raises BadRequestError, ConflictError or OSError.
         """
-        return await self._acts.carry(
+        made = await self._acts.carry(
             plan.archive,
             lambda report: self._threads.run_cancellable(
                 lambda step, cancel: making.make(plan, self.home.model_store, step, cancel), report
             ),
             progress,
         )
+        self._offers.claim(made.name)
+        return made
+
+    async def try_source(self, registration: Registration) -> str:
+        """Return what is where the registration's URL points to, in words, without fetching it.
+
+        One byte is asked for, with the same rules, credentials and errors as `register`.
+        """
+        registration.check()
+        return await self._arrivals.try_source(registration)
+
+    def offers(self) -> tuple[str, ...]:
+        """Return the archives that others put into the model store, with `watch_model_store`. Cheap to poll."""
+        return self._offers.names
+
+    def decline(self, file_name: str) -> None:
+        """Offer this archive no more."""
+        self._offers.decline(file_name)
 
     async def inspect(self, file_name: str) -> ArchiveSummary:
         """Return what an archive in the model store says about itself, without running anything in it.
@@ -350,6 +387,9 @@ class Engine:
             text = "has no worker to serve describe request. Please use scale workers API to add workers."
             raise UnavailableError(f'Model "{name}" {text}', refusal)
         return job.future
+
+    def _wake(self) -> None:
+        self._catalogue.feed.wake()
 
     def _is_needed(self, archive: str) -> bool:
         return any(version.spec.archive == archive for version in self._versions.values())

@@ -29,7 +29,7 @@ ALIKE = 0.8
 def open_doors(settings: Settings) -> list[str]:
     """List what is open by an explicit setting alone, each with the setting first; empty with Marina's own."""
     doors = []
-    if patterns := reaching_inside(settings.allowed_urls):
+    if patterns := patterns_reaching_inside(settings):
         doors.append(
             "allowed_urls lets archives come from files, this machine or private networks: " + ", ".join(patterns)
         )
@@ -40,6 +40,11 @@ def open_doors(settings: Settings) -> list[str]:
     if beyond := unguarded(settings):
         doors.append(f"insecure_network lets other machines call without a token: {_listed(beyond)}")
     return doors
+
+
+def patterns_reaching_inside(settings: Settings) -> list[str]:
+    """List the patterns of allowed_urls that seem to open files, this machine or private networks."""
+    return reaching_inside(settings.allowed_urls)
 
 
 def unguarded(settings: Settings) -> list[Address]:

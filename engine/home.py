@@ -70,6 +70,11 @@ class Home:
         return dataclasses.replace(self, model_store=path) if path else self
 
     @property
+    def downloads(self) -> Path:
+        """Downloaded archives that are kept, so that what did not change need not come again."""
+        return self.unpacked.with_name("downloads")
+
+    @property
     def unfinished_starts(self) -> Path:
         """The file that counts starts which did not last."""
         return self.database.with_name("unfinished-starts")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 from engine.api.authorization import Guard, guard, guard_status
 from engine.api.listener import Listener
 from engine.api.sites import sites
 from engine.engine import Engine
+from engine.errors import UnavailableError
 from engine.exposure import open_doors, require_guarded
 from engine.home import Home
+from engine.rpc.doors import Door, rpc_doors
 from engine.settings import Settings
-from engine.tokens import KeyFile, TokenKind, Tokens, tokens_wanted
+from engine.tokens import KeyFile, TokenInfo, TokenKind, Tokens, tokens_wanted
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ class Host:
         self.engine = Engine(settings, home, ends_crash_loops=ends_crash_loops)
         self._keys = _key_file(settings, self.engine.home) if tokens_wanted(settings) else None
         # By the names of the APIs that each one answers for.
-        self._listeners: dict[tuple[str, ...], Listener] = {}
+        self._listeners: dict[tuple[str, ...], Door] = {}
         self._addresses: dict[str, str] = {}
         self._stopping = asyncio.Lock()
         self._stopped = False
@@ -42,6 +45,25 @@ class Host:
         kind = next((kind for kind in TokenKind if kind.value == listener), None)
         return self._keys.tokens.authorization(kind) if self._keys and kind else {}
 
+    @property
+    def key_file(self) -> Path | None:
+        """The file with the tokens, None where callers need none. It is there while this runs."""
+        return self._keys.path if self._keys else None
+
+    def tokens(self) -> tuple[TokenInfo, ...]:
+        """Return the tokens in force, and the key that renews them; empty where callers need none."""
+        return self._keys.tokens.describe() if self._keys else ()
+
+    async def renew(self, kind: TokenKind) -> None:
+        """Replace a token, in the key file too; the old one is worth nothing from now on.
+
+        Raises UnavailableError where callers need none, and OSError when the file cannot be written.
+        """
+        if self._keys is None or self._stopped:
+            raise UnavailableError("No tokens are in force, so there is none to renew.")
+        self._keys.tokens.renew(kind)
+        await self._keys.write()
+
     async def start(self) -> None:
         """Take the addresses, bring the models back, then begin to answer.
 
@@ -55,6 +77,7 @@ class Host:
         for apis, address, operations, check in sites(self.settings, guards):
             limit = self.settings.max_request_size
             self._listeners[apis] = Listener(self.engine, address, operations, limit, check)
+        self._listeners |= await rpc_doors(self.engine, self._keys.tokens if self._keys else None)
         try:
             for listener in self._listeners.values():
                 await listener.bind()

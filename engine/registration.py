@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ DEFAULT_BATCH_DELAY = 100
 # TorchServe has no default, and answers no request of such a model.
 DEFAULT_SEQUENCE_IDLE = 60_000
 MAX_INT = 2**31 - 1
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
 PROCESSING = "Processing worker updates..."
 # What numbers may be, from the least to the largest; the API document tells the same.
@@ -51,7 +53,8 @@ class Registration:
     """What a caller may say about a model; None leaves it to the archive and the settings.
 
     `max_batch_delay` is milliseconds, the timeouts seconds. `synchronous` waits until the workers are ready,
-    `s3_sse_kms` signs the download of an http or https URL with AWS credentials.
+    `s3_sse_kms` signs the download of an http or https URL with AWS credentials, those of `s3_profile` where one is
+    named. `sha256` is what the archive must have, in hexadecimal.
     """
 
     url: str
@@ -65,9 +68,13 @@ class Registration:
     response_timeout: int | None = None
     startup_timeout: int | None = None
     s3_sse_kms: bool = False
+    s3_profile: str | None = None
+    sha256: str | None = None
 
     def check(self) -> None:
         """Raise BadRequestError naming the first parameter that is out of range."""
+        if self.sha256 is not None and not SHA256.fullmatch(self.sha256):
+            raise BadRequestError("sha256 must be 64 hexadecimal digits.")
         if self.runtime is not None:
             _runtime(self.runtime)
         for name in ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout"):
@@ -87,6 +94,7 @@ def registration_of(spec: VersionSpec, target: Target) -> Registration:
         response_timeout=spec.response_timeout,
         startup_timeout=spec.startup_timeout,
         s3_sse_kms=spec.s3_sse_kms,
+        s3_profile=spec.s3_profile,
     )
 
 
@@ -157,6 +165,7 @@ def specify(
         batching=batching_of(config),
         idle_unload=config.idle_unload,
         s3_sse_kms=registration.s3_sse_kms,
+        s3_profile=registration.s3_profile,
     )
 
 

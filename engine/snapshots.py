@@ -216,7 +216,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A long act that goes on now: an archive on its way in. `started` is seconds since the epoch.
+    """A long act that goes on now: an archive on its way in. `started` is seconds since the epoch, as `phase_started`.
 
     `title` names what it is about: the archive's URL or file name.
     """
@@ -225,6 +225,7 @@ class Act:
     title: str
     started: float
     progress: Progress
+    phase_started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The three tokens of a running Marina: management, inference, and the key that renews the other two.
 
-`Tokens` is pure but for its randomness. `KeyFile` writes them down in a thread of its own. Both are used on the loop.
+`TokenInfo` is what the window may show of one. `Tokens` is pure but for its randomness. `KeyFile` writes them down in a
+thread of its own. Both are used on the loop.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -39,6 +40,20 @@ class Token:
     expires: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token as its owner may see it. `kind` and `expires` are None for the key that renews, which never ends."""
+
+    kind: TokenKind | None
+    key: str = field(repr=False)
+    expires: datetime | None = None
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it opens nothing any more."""
+        return self.expires is not None and self.expires <= datetime.now(UTC)
+
+
 class Tokens:
     """The tokens in force. They are new at each start; the renewing key never ends (TorchServe)."""
 
@@ -60,6 +75,11 @@ class Tokens:
     def authorization(self, kind: TokenKind) -> dict[str, str]:
         """Return the headers of a request that this kind of token opens."""
         return {"Authorization": f"Bearer {self._tokens[kind].key}"}
+
+    def describe(self) -> tuple[TokenInfo, ...]:
+        """Return the tokens in force, and last the key that renews them."""
+        known = (TokenInfo(kind, token.key, token.expires) for kind, token in self._tokens.items())
+        return (*known, TokenInfo(None, self._api_key))
 
     def may_renew(self, authorization: str) -> bool:
         """Whether the value of an Authorization header holds the renewing key."""

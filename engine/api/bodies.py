@@ -77,8 +77,8 @@ async def _parts(request: web.BaseRequest) -> list[Input]:
             content_type = _text(part.headers.get("Content-Type", BYTES)) if part.filename is not None else ""
             inputs[name] = Input(name, content_type, data)
     except HttpProcessingError as error:
-        raise BadRequestError(f"The form cannot be read: {error.message}") from None
+        raise BadRequestError(f"The form cannot be read: {_text(error.message)}") from None
     except (ValueError, RuntimeError) as error:
         # aiohttp: RuntimeError for a transfer encoding that nobody knows.
-        raise BadRequestError(f"The form cannot be read: {error}") from None
+        raise BadRequestError(f"The form cannot be read: {_text(str(error))}") from None
     return list(inputs.values())

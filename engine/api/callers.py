@@ -49,9 +49,12 @@ class Callers:
             return ""
         return self._host_refusal(host) or self._target_refusal(url, host) or self._page_refusal(headers)
 
-    def host_refusal(self, host: str) -> str:
-        """Return "", or why a call to this name goes no further: all that gRPC's `:authority` tells."""
-        return self._host_refusal(host)
+    def page_refusal(self, headers: Mapping[str, str]) -> str:
+        """Return "", or why a call of a page goes no further: all that is known of gRPC's calls.
+
+        Each of them is a POST, in which every browser says its origin.
+        """
+        return self._page_refusal(headers)
 
     def _host_refusal(self, host: str) -> str:
         if self._any_host or host.lower() in self._hosts or (self._any_literal and self._is_literal(host)):

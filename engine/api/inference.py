@@ -68,9 +68,12 @@ async def invocations(engine: Engine, request: web.BaseRequest, _path: Mapping[s
 
 async def ping(engine: Engine, _request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
     """Tell whether every default version has its workers."""
-    healthy = engine.is_healthy()
-    text = "Healthy" if healthy else "Unhealthy"
-    return json_response(200 if healthy else 500, {"status": text}, new_request_id())
+    return json_response(200 if engine.is_healthy() else 500, health(engine), new_request_id())
+
+
+def health(engine: Engine) -> dict[str, str]:
+    """Return what a ping tells."""
+    return {"status": "Healthy" if engine.is_healthy() else "Unhealthy"}
 
 
 async def describe_api(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.Response:

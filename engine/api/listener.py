@@ -80,11 +80,11 @@ class Listener:
                 self._tls = await threads.run(server_context, self._engine.settings)
             found = await threads.run(socket.getaddrinfo, self._address.host, self._address.port, 0, socket.SOCK_STREAM)
             for family, kind, protocol, _, where in sorted(set(found)):
-                self._sockets.append(_bound(socket.socket(family, kind, protocol), where))
+                self._sockets.append(bound(socket.socket(family, kind, protocol), where))
         except OSError as error:
             self._close_sockets()
             holder = await threads.run(holder_of, self._address.port) if error.errno == errno.EADDRINUSE else ""
-            raise _refusal(self._address, error, holder) from None
+            raise refusal(self._address, error, holder) from None
         finally:
             threads.close()
 
@@ -111,7 +111,7 @@ class Listener:
             try:
                 await web.SockSite(self._runner, bound, ssl_context=self._tls, backlog=BACKLOG).start()
             except OSError as error:
-                raise _refusal(self._address, error, "") from None
+                raise refusal(self._address, error, "") from None
 
     async def stop_accepting(self) -> None:
         """Take no more connections; those that are open go on."""
@@ -201,13 +201,15 @@ class Listener:
             return error_of(error, new_request_id())
 
 
-def _refusal(address: Address, error: OSError, holder: str) -> AddressInUseError | SettingsError:
+def refusal(address: Address, error: OSError, holder: str) -> AddressInUseError | SettingsError:
+    """Return what to raise when an address cannot be taken; `holder` says who has it, as far as that is known."""
     if error.errno == errno.EADDRINUSE:
         return AddressInUseError(address.host, address.port, holder)
     return SettingsError(f"Marina cannot listen on {address}: {error.strerror or error}")
 
 
-def _bound(listener: socket.socket, where: Any) -> socket.socket:
+def bound(listener: socket.socket, where: Any) -> socket.socket:
+    """Bind a socket to listen with and return it; raises OSError, the socket closed."""
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if listener.family == socket.AF_INET6:

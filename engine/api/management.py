@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from engine.api.acts import list_acts
 from engine.api.answers import METHOD_UNKNOWN, error_response, json_response, new_request_id
 from engine.api.bodies import headers_of
 from engine.api.customized import customized_metadata
@@ -53,6 +54,8 @@ REGISTERING = (
     _number("response_timeout", "seconds a worker has for one batch"),
     _number("startup_timeout", "seconds a worker has to load the model"),
     Parameter("s3_sse_kms", Kind.SWITCH, "sign the download from S3; an s3:// URL always is", default=False),
+    Parameter("s3_profile", Kind.TEXT, "the AWS profile whose credentials sign; boto3's choice when not given"),
+    Parameter("sha256", Kind.TEXT, "what the archive must have, in hexadecimal; anything when not given"),
 )
 CUSTOMIZED = Parameter("customized", Kind.SWITCH, "ask the handler what it says about the model", default=False)
 DESCRIBING = (CUSTOMIZED,)
@@ -154,11 +157,19 @@ def _with_metadata(row: Operation) -> Operation:
         if version == "all" or not read_parameters((CUSTOMIZED,), request.query)["customized"]:
             return await row.handler(engine, request, path_values)
         request_id = new_request_id()
-        metadata = await customized_metadata(engine, name, version, request_id, headers_of(request))
-        [found] = engine.describe(name, version)
-        return json_response(200, [{**_description(found, engine.gpus()), **metadata}], request_id)
+        described = await describe_customized(engine, name, version, request_id, headers_of(request))
+        return json_response(200, described, request_id)
 
     return dataclasses.replace(row, handler=handler)
+
+
+async def describe_customized(
+    engine: Engine, name: str, version: str | None, request_id: str, headers: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Describe a version with what its handler says; raises as `customized_metadata`."""
+    metadata = await customized_metadata(engine, name, version, request_id, headers)
+    [found] = engine.describe(name, version)
+    return [{**_description(found, engine.gpus()), **metadata}]
 
 
 def _model_api(row: Operation) -> Operation:
@@ -184,6 +195,7 @@ REGISTERED = {
     "409": Answer("This version is registered already"),
     **failures(400, 404, 503, 507),
 }
+ACTS = {"200": Answer("What goes on now", "ActList")}
 DESCRIBED = {"200": Answer("Each version that was asked for", "DescriptionList"), **failures(404, 408, 503, 507)}
 SCALED = {**DONE, **COMING, **failures(400, 404, 503, 507)}
 UNREGISTERED = {**DONE, "403": Answer("The default version goes last"), **failures(400, 404)}
@@ -205,6 +217,7 @@ OPERATIONS = (
     _model_api(
         _row("version_unregisterModel", "DELETE", VERSION, "unregister a version", unregister, UNREGISTERED, (TIMEOUT,))
     ),
+    _row("listActs", "GET", "/acts", "list the archives on their way in", list_acts, ACTS),
     _row("setDefault", "PUT", DEFAULT, "make a version the default", set_default, {**DONE, **failures(404)}),
     dataclasses.replace(
         _row("modelReady", "GET", "/v1" + ONE, "tell whether a model is ready", ready, {}), hidden=True

@@ -16,7 +16,7 @@ from engine.api.answers import json_response, new_request_id
 from engine.api.operations import Answer, Operation, failures
 from engine.engine import Engine
 from engine.settings import Settings
-from engine.snapshots import WorkerState
+from engine.snapshots import VersionSnapshot, WorkerState
 
 # The standard wants any 4xx for a model that is not ready.
 NOT_READY = 400
@@ -56,8 +56,13 @@ async def versioned(_engine: Engine, _request: web.BaseRequest, _path: Mapping[s
 async def model_ready(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.Response:
     """Tell whether a worker of the default version can take a request."""
     [version] = engine.describe(path["model_name"])
-    is_ready = version.rests or any(worker.state is WorkerState.READY for worker in version.workers)
-    return _answer({"name": version.key.name, "ready": is_ready}, 200 if is_ready else NOT_READY)
+    found = is_ready(version)
+    return _answer({"name": version.key.name, "ready": found}, 200 if found else NOT_READY)
+
+
+def is_ready(version: VersionSnapshot) -> bool:
+    """Whether a worker can take a request, or would be started for one."""
+    return version.rests or any(worker.state is WorkerState.READY for worker in version.workers)
 
 
 async def model_metadata(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.Response:

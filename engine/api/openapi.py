@@ -43,6 +43,19 @@ SCHEMAS: Mapping[str, Schema] = {
         {"models": _list_of(_reference("Model"))},
         {"nextPageToken": _of("string", "next_page_token of the next page; missing where there is none")},
     ),
+    "ActList": _object({"acts": _list_of(_reference("Act"))}),
+    "Act": _object(
+        {
+            "id": _NUMBER,
+            "title": _TEXT,
+            "started": _of("integer", "seconds since 1970", format="int64"),
+            "phase": _TEXT,
+            "done": _of("integer", "bytes", format="int64"),
+            "total": _of("integer", "bytes, 0 while nobody knows", format="int64"),
+            "bytesPerSecond": _of("integer", format="int64"),
+        },
+        {"secondsLeft": _of("integer", format="int64")},
+    ),
     "DescriptionList": _list_of(_reference("Description")),
     "Description": _object(
         {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from engine.api.operations import Operation
 
 REST = "..."
+# Paths whose rows are remembered; clients ask the same few again and again.
+REMEMBERED = 512
 
 
 class PathUnknownError(Exception):
@@ -61,13 +64,17 @@ class Router:
             row = _row(operation)
             first = row.segments[0] if row.segments else ""
             (self._open_rows if first.startswith("{") else self._rows.setdefault(first, [])).append(row)
+        self._remembered = lru_cache(REMEMBERED)(self._search)
 
-    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+    def find(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
         """Return the operation and the values of its path's names.
 
         `path` is percent-decoded before it is split, so an encoded slash separates too, and a trailing slash means
         nothing (TorchServe). Raises PathUnknownError or MethodUnknownError.
         """
+        return self._remembered(method, path)
+
+    def _search(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
         segments = path.removeprefix("/").rstrip("/").split("/")
         allowed: list[str] = []
         for row in chain(self._rows.get(segments[0], ()), self._open_rows):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from engine.environments.interpreters import Interpreter, examine, open_to_others, own_interpreter
+from engine.environments.interpreters import Interpreter, examine, own_interpreter, require_trusted
 from engine.environments.processes import run_process
 from engine.environments.recipes import Recipe, key_of
 from engine.errors import InvalidArchiveError, RequirementsError, SettingsError
@@ -63,10 +63,17 @@ class Environments:
     """Who holds which environment. A holder is the scratch folder of an unpacked archive, one for each version."""
 
     def __init__(
-        self, root: Path, settings: Settings, variables: Mapping[str, str], threads: Threads, run: Run = run_process
+        self,
+        root: Path,
+        model_store: Path,
+        settings: Settings,
+        variables: Mapping[str, str],
+        threads: Threads,
+        run: Run = run_process,
     ) -> None:
         """Environments lie in `root`, which this process alone uses. `variables` are those of worker processes."""
         self._root = root
+        self._model_store = model_store
         self._settings = settings
         self._variables = variables
         self._threads = threads
@@ -186,10 +193,9 @@ class Environments:
     async def _examined(self, path: str) -> Interpreter:
         """Return what an interpreter says about itself; each that works is asked once."""
         if path not in self._interpreters:
+            await self._threads.run(require_trusted, Path(path), self._model_store)
             found = await examine(path, self._variables, self._run)
             log.info("Workers may run on %s", found)
-            if await self._threads.run(open_to_others, Path(path)):
-                log.warning("Everybody on this machine can change %s, which workers run on.", path)
             self._interpreters[path] = found
         return self._interpreters[path]
 

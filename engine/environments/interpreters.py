@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 import sys
 from dataclasses import dataclass
@@ -72,11 +73,21 @@ async def examine(path: str, variables: Mapping[str, str], run: Run) -> Interpre
     return _interpreter(path, _answer(printed["stdout"]))
 
 
+def require_trusted(path: Path, model_store: Path) -> None:
+    """Raise ValueError with the reason, "it ...", when somebody else may have put this program there. Blocking."""
+    if path.resolve().is_relative_to(model_store.resolve()):
+        raise ValueError("it lies in the model store, among the archives of others")
+    if path.exists() and open_to_others(path):
+        raise ValueError("every user of this machine may put another program in its place")
+
+
 def open_to_others(path: Path) -> bool:
-    """Whether every user of this machine may put another program in this one's place. Blocking."""
-    return any(
-        found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX for found in (path.stat(), path.parent.stat())
-    )
+    """Whether every user of this machine may put another program in this one's place, or did. Blocking."""
+    file, folder = path.stat(), path.parent.stat()
+    if not (file.st_mode | folder.st_mode) & stat.S_IWOTH or sys.platform == "win32":
+        return False
+    is_sticky = folder.st_mode & stat.S_ISVTX and not file.st_mode & stat.S_IWOTH
+    return not (is_sticky and file.st_uid in (0, os.getuid()))
 
 
 def _answer(lines: list[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from engine import plain_yaml
 from engine.errors import SettingsError
 
 BUNDLED = Path(__file__).parent / "metrics.yaml"
@@ -77,11 +78,13 @@ def load(path: Path) -> MetricsConfig:
     """Read a metrics YAML; raises SettingsError that names the file, what is wrong, and the way out. Blocking."""
     try:
         with path.open("rb") as file:
-            content = yaml.safe_load(file.read(MAX_FILE_SIZE))
+            content = plain_yaml.load(file.read(MAX_FILE_SIZE))
         return parse(content, path)
     except OSError as error:
         problem = error.strerror or str(error)
-    except (DeclarationError, ValueError, yaml.YAMLError) as error:
+    except RecursionError:
+        problem = "it is nested too deeply"
+    except (DeclarationError, ValueError, OverflowError, yaml.YAMLError) as error:
         problem = " ".join(str(error).split())
     way_out = "Correct the file, or leave metrics_config out for the default."
     raise SettingsError(f"metrics_config: {path} cannot be used: {problem}. {way_out}")
@@ -123,7 +126,10 @@ def _entry(where: str, entry: Any) -> dict[str, Any]:
     dimensions = entry.get("dimensions") or []
     if not isinstance(dimensions, list) or not all(isinstance(one, str) for one in dimensions):
         raise DeclarationError(f"the dimensions of {entry['name']} are no list of names")
-    return {"name": entry["name"], "unit": str(entry.get("unit", "")), "dimensions": dimensions}
+    unit = entry.get("unit", "")
+    if isinstance(unit, dict | list):
+        raise DeclarationError(f"the unit of {entry['name']} is no text")
+    return {"name": entry["name"], "unit": str(unit), "dimensions": dimensions}
 
 
 def _families(section: dict[str, list[dict[str, Any]]], more_labels: tuple[str, ...]) -> dict[str, Declaration]:

@@ -23,7 +23,7 @@ class VersionSpec:
     `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts
     seconds; `client_timeout` 0 means none. `idle_unload` is seconds without a request after which the workers go, 0 for
     never, None for what the settings say. `model_config` is the archive's model-config.yaml, parsed;
-    `s3_sse_kms` says that the download of an http or https URL was signed with AWS credentials.
+    `s3_sse_kms` says that the download of an http or https URL was signed with AWS credentials, `s3_profile` whose.
     """
 
     name: str
@@ -46,6 +46,7 @@ class VersionSpec:
     batching: Batching = field(default_factory=Batching)
     idle_unload: int | None = None
     s3_sse_kms: bool = False
+    s3_profile: str | None = None
 
     @property
     def key(self) -> Key:

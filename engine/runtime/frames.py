@@ -62,6 +62,9 @@ class Kind(IntEnum):
     METRICS = 8
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 class FrameError(Exception):
     """The other side sent something that is no frame, or one larger than allowed."""
 
@@ -104,7 +107,6 @@ def decode_prefix(data: bytes | bytearray | memoryview, max_body: int) -> Prefix
         raise FrameError(f"frame meta of {meta_length} bytes is over the limit of {MAX_META}")
     if body_length > max_body:
         raise FrameError(f"frame body of {body_length} bytes is over the limit of {max_body}")
-    try:
-        return Prefix(Kind(kind), meta_length, body_length)
-    except ValueError:
-        raise FrameError(f"unknown frame kind {kind}") from None
+    if kind not in _KINDS:
+        raise FrameError(f"unknown frame kind {kind}")
+    return Prefix(_KINDS[kind], meta_length, body_length)

@@ -205,6 +205,17 @@ class Settings:
         tuple[str, ...] | None,
         Setting(values.patterns, "where archives may be fetched from, as regular expressions; nowhere when empty"),
     ] = None
+    download_cache_size: Annotated[
+        int,
+        Setting(
+            values.integer(0, 2**50),
+            "what downloaded archives may hold that are kept in case they are asked for again; 0 keeps none",
+            "bytes",
+        ),
+    ] = 5 * 1024**3
+    watch_model_store: Annotated[
+        bool, Setting(values.boolean, "offer archives that others put into the model store to be registered")
+    ] = False
     use_env_allowed_urls: Annotated[
         bool, Setting(values.boolean, "take allowed_urls from the environment as well", environment=False)
     ] = False

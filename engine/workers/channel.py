@@ -239,7 +239,9 @@ class Channel(asyncio.BufferedProtocol):
         self._shift(start)
 
     def _shift(self, start: int) -> None:
-        if start:
+        if start == self._filled:
+            self._filled = 0
+        elif start:
             rest = bytes(self._scratch[start : self._filled])
             self._scratch[: len(rest)] = rest
             self._filled = len(rest)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from typing_extensions import override
 
-from engine.archives import download
+from engine.archives import connecting
 from engine.archives.packing import pack
 from tests.support.archives import NOOP
 from tests.support.s3 import keys, set_aws, signed_site
@@ -52,7 +52,7 @@ def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return server, ssl.create_default_context(cafile=str(pem))
 
 
-class ToTheSite(download._Checked):
+class ToTheSite(connecting.Checked):
     """Answers with a port on loopback, whatever host and port are asked for."""
 
     def __init__(self, port: int) -> None:
@@ -73,12 +73,12 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, port: int, trusting: ssl.SSLContex
         assert host == HOST
         return [PUBLIC]
 
-    def session(addresses: list[str]) -> ClientSession:
-        assert addresses == [PUBLIC]
+    def session(route: connecting.Route) -> ClientSession:
+        assert route.addresses == [PUBLIC]
         return ClientSession(connector=TCPConnector(resolver=ToTheSite(port), ssl=trusting, force_close=True))
 
-    monkeypatch.setattr(download, "look_up", look_up)
-    monkeypatch.setattr(download, "_session", session)
+    monkeypatch.setattr(connecting, "look_up", look_up)
+    monkeypatch.setattr(connecting, "open_session", session)
 
 
 def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Answer, list[str], list[str]]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication
-from qasync import QEventLoop  # type: ignore[import-untyped]  # it has no stubs
 
 from engine.home import Home
 from engine.host import Host
 from engine.settings import load
 from gui.application import Application
+from gui.loop import Loop
 from gui.theme import Theme
 from tests.support.person import Person
 
@@ -51,7 +51,7 @@ class AtTheWindow:
         """
         configuration = self._configuration(management_port, properties or {})
         self._app.setQuitOnLastWindowClosed(False)
-        loop = QEventLoop(self._app)
+        loop = Loop(self._app)
         asyncio.set_event_loop(loop)
         try:
             left: set[asyncio.Task[Any]] = loop.run_until_complete(self._run(act, configuration, first))

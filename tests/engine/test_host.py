@@ -49,9 +49,10 @@ def test_addresses_are_known_while_it_runs_and_stopping_twice_is_fine(tmp_path: 
         host = Host(make_settings(), make_home(tmp_path))
         assert host.addresses == {}
         await host.start()
-        assert sorted(host.addresses) == ["inference", "management", "metrics"]
-        assert all(address.startswith("http://127.0.0.1:") for address in host.addresses.values())
-        assert len(set(host.addresses.values())) == 3
+        assert list(host.addresses) == ["inference", "management", "metrics", "inference gRPC", "management gRPC"]
+        starts = [address.rpartition(":")[0] for address in host.addresses.values()]
+        assert starts == ["http://127.0.0.1"] * 3 + ["127.0.0.1"] * 2
+        assert len(set(host.addresses.values())) == 5
         await host.stop()
         await host.stop()
         assert host.addresses == {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.settings import Address, Settings
-from engine.tokens import KeyFile, TokenKind, Tokens, tokens_wanted
+from engine.tokens import KeyFile, TokenInfo, TokenKind, Tokens, tokens_wanted
 
 HOUR = timedelta(hours=1)
 
@@ -118,3 +118,23 @@ WIDE = Address("http", "0.0.0.0", 8080)
 )
 def test_tokens_are_wanted_beyond_this_machine_or_when_asked_for(settings: Settings, wanted: bool) -> None:  # noqa: FBT001
     assert tokens_wanted(settings) is wanted
+
+
+def test_tokens_can_be_described_without_showing_them_by_accident(clock: Clock) -> None:
+    tokens = Tokens(HOUR, clock)
+    described = tokens.describe()
+    known = keys(tokens)
+    assert [(one.kind, one.key) for one in described] == [
+        (TokenKind.MANAGEMENT, known["management"]),
+        (TokenKind.INFERENCE, known["inference"]),
+        (None, known["API"]),
+    ]
+    assert [one.expires for one in described] == [clock.now + HOUR, clock.now + HOUR, None]
+    assert known["API"] not in repr(described)
+
+
+def test_what_has_expired_says_so() -> None:
+    now = datetime.now(UTC)
+    assert TokenInfo(TokenKind.INFERENCE, "x", now - HOUR).is_expired
+    assert not TokenInfo(TokenKind.INFERENCE, "x", now + HOUR).is_expired
+    assert not TokenInfo(None, "x").is_expired

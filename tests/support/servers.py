@@ -61,6 +61,11 @@ class Server:
         return self.host.engine
 
     @property
+    def urls(self) -> dict[str, str]:
+        """The URLs of the HTTP APIs by name."""
+        return {api: url for api, url in self.host.addresses.items() if url.startswith("http")}
+
+    @property
     def store(self) -> Path:
         return self.engine.home.model_store
 

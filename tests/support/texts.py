@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
 from engine.settings import Settings
-from engine.snapshots import VersionState, WorkerState
+from gui import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ SHOWN = {
     *("setStatusTip", "setTitle", "setSuffix", "setPrefix", "setSpecialValueText", "setHeaderLabels", "setToolTip"),
     *("addAction", "addMenu", "addTab", "addRow", "addItem", "addItems", "insertTab", "setTabText"),
     *("show_error", "show_note", "tell", "showMessage", "drawText"),
-    *("Label", "Caption", "Button", "TickBox", "QLabel", "QPushButton", "QCheckBox", "QRadioButton", "QGroupBox"),
+    *("Label", "Caption", "Button", "QLabel", "QPushButton", "QCheckBox", "QRadioButton", "QGroupBox"),
     *("QAction", "QMenu", "QTableWidgetItem", "QListWidgetItem"),
 }
 TRANSLATING = {"tr", "counted", "translate"}
@@ -35,9 +35,9 @@ LETTERS = re.compile(r"[^\W\d_]{2,}")
 # Names and words of the protocol, the same in every language.
 NAMES = {"Marina", "curl", "true", "false", "http", "default", "POST"}
 # What `tr` is given elsewhere than in a literal; each is a text that `from_values` knows.
-VALUES = {*(state.value.capitalize() for state in (*VersionState, *WorkerState)), "Management", "Inference", "Metrics"}
-VALUES |= {"management", "inference", "metrics"}
-VALUES |= {text for setting in Settings.declared().values() for text in (setting.help, setting.unit) if text}
+VALUES = set(words.VALUES) | {
+    text for setting in Settings.declared().values() for text in (setting.help, setting.unit) if text
+}
 
 
 class Text(NamedTuple):
@@ -74,7 +74,8 @@ def texts() -> Iterator[Text]:
             elif called == "counted":
                 yield from (Text(text, counts=True, place=place) for text in _literals(call.args[1:3]))
             elif called == "Column":
-                yield from (Text(text, counts=False, place=place) for text in _literals(call.args[:1]) if text)
+                words = [*call.args[:1], *(given.value for given in call.keywords if given.arg == "tip")]
+                yield from (Text(text, counts=False, place=place) for text in _literals(words) if text)
     yield from (Text(text, counts=False, place="values") for text in sorted(VALUES))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.misbehaviour import leaving_nothing, misbehaving
+from tests.support.servers import until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -56,5 +57,17 @@ def test_a_handler_that_prints_a_gigabyte_while_it_is_loaded_is_loaded(tmp_path:
             answer = await place.server.register("url=odd-1.0.mar&initial_workers=1&synchronous=true")
             assert answer.status == 200
             await place.works("anything")
+
+    leaving_nothing(scenario())
+
+
+def test_a_worker_that_dies_again_and_again_is_left_in_peace_in_between(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with misbehaving(tmp_path, "loads", files={"order.txt": b"hard exit"}) as place:
+            assert (await place.server.register("url=odd-1.0.mar&initial_workers=1")).status == 202
+            await until(place.server.engine, lambda: bool(place.server.engine.describe("odd")[0].workers))
+            await until(place.server.engine, lambda: place.worker.restarts >= 2)
+            assert place.worker.last_death == "exited with code 0"
+            assert (await place.server.manage("DELETE", "/models/odd")).status == 200
 
     leaving_nothing(scenario())

@@ -50,7 +50,7 @@ def test_metrics_are_answered_to_any_method_and_elsewhere_not(serve: Serve) -> N
 
 def test_the_documents_tell_of_metrics(serve: Serve) -> None:
     async def scenario(server: Server) -> None:
-        documents = {api: (await server.ask(api, "OPTIONS", "/")).json for api in server.host.addresses}
+        documents = {api: (await server.ask(api, "OPTIONS", "/")).json for api in server.urls}
         assert list(documents["metrics"]["paths"]) == ["/metrics"]
         for document in documents.values():
             assert document["paths"]["/metrics"]["get"]["operationId"] == "metrics"
@@ -223,7 +223,7 @@ def test_a_declaration_that_cannot_be_filled_is_named(
 
 def test_the_metrics_address_may_stay_closed(serve: Serve) -> None:
     async def scenario(server: Server) -> None:
-        assert list(server.host.addresses) == ["inference", "management"]
+        assert list(server.urls) == ["inference", "management"]
         assert "/metrics" not in (await server.ask("inference", "OPTIONS", "/")).json["paths"]
 
     serve(scenario, enable_metrics_api=False)
@@ -231,8 +231,8 @@ def test_the_metrics_address_may_stay_closed(serve: Serve) -> None:
 
 def test_apis_at_one_address_share_a_listener(serve: Serve) -> None:
     async def scenario(server: Server) -> None:
-        assert set(server.host.addresses) == {"inference", "management", "metrics"}
-        assert len(set(server.host.addresses.values())) == 1
+        assert set(server.urls) == {"inference", "management", "metrics"}
+        assert len(set(server.urls.values())) == 1
         await server.register(ONE_WORKER)
         assert (await server.predict("noop")).body == b"OK"
         assert (await server.ask("inference", "POST", "/models/noop/invoke")).body == b"OK"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.archives import download
+from engine.archives import receiving, ways
 from tests.engine.api.conftest import Serve
 from tests.support.archives import archive
 from tests.support.s3 import Moto, keys, moto_server, set_aws
@@ -47,7 +47,8 @@ def server_of_moto() -> Iterator[Moto]:
 def moto(server_of_moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
     """Give a moto with the archive under KEY, encrypted with a KMS key; nobody has credentials yet."""
     set_aws(monkeypatch, tmp_path)
-    monkeypatch.setattr(download, "PAUSES", ())
+    monkeypatch.setattr(ways, "PAUSES", ())
+    monkeypatch.setattr(receiving, "PAUSES", (0.01, 0.01))
     server_of_moto.make_bucket(BUCKET)
     server_of_moto.put_encrypted(BUCKET, KEY, archive(tmp_path, "private").read_bytes())
     yield server_of_moto

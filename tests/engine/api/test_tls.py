@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import ssl
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.errors import SettingsError
 from engine.settings import Address
+from tests.support.certificates import make_certificate
 from tests.support.servers import make_home, make_settings, serving
 
 FREE = Address("https", "127.0.0.1", 0)
-
-
-def make_certificate(folder: Path, password: bytes = b"") -> tuple[Path, Path]:
-    """Return a certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "marina test")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    kept = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, kept))
-    return paths
 
 
 def test_an_https_address_answers_over_tls_alone(tmp_path: Path) -> None:

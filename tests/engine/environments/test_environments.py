@@ -73,7 +73,7 @@ def run(root: Path, pip: Any, scenario: Scenario, **settings: Any) -> None:
     async def main() -> None:
         threads = Threads("test", 2)
         chosen = make_settings(**{"install_py_dep_per_model": True, **settings})
-        await scenario(Environments(root / "environments", chosen, VARIABLES, threads, pip))
+        await scenario(Environments(root / "environments", root / "model_store", chosen, VARIABLES, threads, pip))
         threads.close()
 
     asyncio.run(main())

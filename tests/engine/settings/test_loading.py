@@ -222,9 +222,9 @@ def test_defaults_of_single_models_are_read_and_values_below_one_count_as_not_gi
 
 
 def test_keys_are_told_apart_into_known_ignored_and_unknown(folder: Path) -> None:
-    settings = read(folder, "vmargs=-Xmx1g\ngrpc_inference_port=1\njob_que=3\n", "--log-config", "x", "--foreground")
+    settings = read(folder, "vmargs=-Xmx1g\nio_ratio=1\njob_que=3\n", "--log-config", "x", "--foreground")
 
-    assert settings.ignored_keys == ("grpc_inference_port", "vmargs", "--log-config")
+    assert settings.ignored_keys == ("io_ratio", "vmargs", "--log-config")
     assert settings.unknown_keys == ("job_que",)
 
 
