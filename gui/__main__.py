@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
-from qasync import QEventLoop  # type: ignore[import-untyped]  # it has no stubs
 
 from engine.home import Home
 from engine.host import Host
@@ -16,6 +15,7 @@ from engine.logs import Logs
 from engine.startup import find_settings, read_settings
 from gui.application import Application
 from gui.desktop.icon import app_icon
+from gui.loop import Loop
 from gui.preferences import Preferences
 from gui.theme import Theme
 
@@ -45,7 +45,7 @@ def _run(settings: Settings, home: Home) -> int:
     app.setWindowIcon(app_icon())
     theme = Theme(app)
     preferences = Preferences(home.window_file)
-    with QEventLoop(app) as loop:
+    with Loop(app) as loop:
         asyncio.set_event_loop(loop)
         application = Application(
             settings,

@@ -105,7 +105,9 @@ class Application:
             found = self._settings
         finally:
             threads.close()
-        self._settings = dataclasses.replace(found, open_files=(), sample=False)
+        # What the command line names is opened once, by the first start that succeeds.
+        kept = self._settings
+        self._settings = dataclasses.replace(found, open_files=kept.open_files, sample=kept.sample)
         return True
 
     async def _start(self, host: HostFace, window: Window) -> bool:
@@ -121,10 +123,15 @@ class Application:
             window.show_running()
             if self._settings.problems:
                 window.banner.show_error("\n".join(self._settings.problems))
-            window.open_files(list(self._settings.open_files))
-            if self._settings.sample:
-                window.operations.load_sample()
+            self._open(window)
         return False
+
+    def _open(self, window: Window) -> None:
+        """Open what the command line names, once."""
+        window.open_files(list(self._settings.open_files))
+        if self._settings.sample:
+            window.operations.load_sample()
+        self._settings = dataclasses.replace(self._settings, open_files=(), sample=False)
 
     async def _move(self, error: AddressInUseError, window: Window) -> bool:
         port = free_port(self._settings, error.host, error.port)

@@ -52,9 +52,8 @@ class Commands:
         actions.try_it.setEnabled(current is not None)
         several = current is not None and len(current[0].versions) > 1
         actions.set_default.setEnabled(working and several)
-        chosen = self._browser.selected_versions()
-        actions.retry.setEnabled(working and any(map(can_retry, chosen)))
-        self._name(len(chosen))
+        actions.retry.setEnabled(working and any(map(can_retry, self._browser.selected_failed())))
+        self._name(self._browser.count_selected())
 
     def _name(self, count: int) -> None:
         """Say in the menus how many versions an act is for."""
@@ -80,7 +79,7 @@ class Commands:
         self._with_current(lambda model, version: self._operations.set_default(model, version.snapshot.key.version))
 
     def _retry(self) -> None:
-        self._operations.retry([version for version in self._browser.selected_versions() if can_retry(version)])
+        self._operations.retry([version for version in self._browser.selected_failed() if can_retry(version)])
 
     def _with_current(self, act: Callable[[ModelRecord, VersionRecord], None]) -> None:
         if current := self._browser.current():

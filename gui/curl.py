@@ -48,6 +48,8 @@ def register(base: str, registration: Registration) -> str:
         "response_timeout": registration.response_timeout,
         "startup_timeout": registration.startup_timeout,
         "s3_sse_kms": registration.s3_sse_kms or None,
+        "s3_profile": registration.s3_profile,
+        "sha256": registration.sha256,
     }
     return _line("POST", base, "/models", parameters)
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ARCHIVES = (".mar", ".tar.gz", ".tgz")
 MODELS = (".pt", ".pth", ".pt2", ".onnx")
 ADDRESSES = ("http", "https", "s3")
+# Characters of dragged text that are looked at, and of a name that is shown.
+MOST_TEXT = 20_000
+MOST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,9 @@ def read_drop(mime: QMimeData) -> Drop:
         path = Path(url.toLocalFile())
         if url.scheme() in ADDRESSES:
             archives.append(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
-        elif not url.isLocalFile():
-            refused.append(tr("{name} cannot be used. Drop files, folders or addresses.").format(name=url.toString()))
+        elif not url.isLocalFile() or url.host():
+            name = url.toString()[:MOST_SHOWN]
+            refused.append(tr("{name} cannot be used. Drop files, folders or addresses.").format(name=name))
         elif path.name.endswith(ARCHIVES):
             archives.append(path)
         elif path.suffix.lower() in MODELS:
@@ -104,7 +108,8 @@ def _urls(mime: QMimeData) -> list[QUrl]:
     """The dragged URLs, or the lines of dragged text as such."""
     if mime.hasUrls():
         return mime.urls()
-    lines = [line.strip() for line in mime.text().splitlines()]
+    text = mime.text()
+    lines = [line.strip() for line in text.splitlines()] if len(text) <= MOST_TEXT else [text[:MOST_SHOWN]]
     return [QUrl(line) for line in lines if line and not line.startswith("#")]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.registration import Registration
     from engine.settings import Settings
     from engine.snapshots import Act, ArchiveSummary, Changes, LogLines, Machine, Progress
+    from engine.tokens import TokenInfo, TokenKind
 
 
 class EngineFace(Protocol):
@@ -89,6 +90,14 @@ class EngineFace(Protocol):
         """Copy an archive into the model store; returns its file name there."""
         ...
 
+    async def stored_archives(self) -> list[str]:
+        """What the model store has to register, by name, sorted."""
+        ...
+
+    async def discard_from_store(self, file_name: str) -> None:
+        """Delete an archive that nobody uses out of the model store; one in use is refused."""
+        ...
+
     async def plan_archive(self, paths: Sequence[Path]) -> ArchivePlan:
         """What an archive of these files and folders would be, as their names tell."""
         ...
@@ -99,6 +108,18 @@ class EngineFace(Protocol):
 
     async def make_archive(self, plan: ArchivePlan, progress: Callable[[Progress], None]) -> Path:
         """Write an archive into the model store; returns where it lies."""
+        ...
+
+    async def try_source(self, registration: Registration) -> str:
+        """What is where the registration's URL points to, in words, without fetching it."""
+        ...
+
+    def offers(self) -> tuple[str, ...]:
+        """The archives that others put into the model store, when it is watched; cheap to poll."""
+        ...
+
+    def decline(self, file_name: str) -> None:
+        """Offer this archive no more."""
         ...
 
     async def inspect(self, file_name: str) -> ArchiveSummary:
@@ -126,6 +147,19 @@ class HostFace(Protocol):
 
     def authorization(self, listener: str) -> Mapping[str, str]:
         """The headers that a request to this listener ("inference", "management") needs; empty without tokens."""
+        ...
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file with the tokens, None where callers need none."""
+        ...
+
+    def tokens(self) -> tuple[TokenInfo, ...]:
+        """The tokens in force, and the key that renews them; empty where callers need none."""
+        ...
+
+    async def renew(self, kind: TokenKind) -> None:
+        """Replace a token; the old one is worth nothing from now on."""
         ...
 
     async def start(self) -> None:

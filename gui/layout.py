@@ -1,15 +1,17 @@
 """The layout of a window from one run to the next: place, splitters, columns, the current tab. The GUI thread.
 
-A widget is known by its object name, or a table by its accessible name; one without either is not remembered.
+It is saved in the end, and a moment after each change, so that a crash loses little. A widget is
+known by its object name; one without is not remembered.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from PySide6.QtCore import QByteArray, QRect, QSize
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRect, QSize, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractItemView, QSplitter, QTabBar, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSplitter, QTabBar, QWidget
+from typing_extensions import override
 
 from gui.preferences import TAB
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 COLUMNS_VERSION = 1
 # So much of the window's top must lie on a screen to be taken hold of.
 GRIP = QSize(120, 40)
+PAUSE_MS = 2000
+PLACING = {QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange}
 
 
 @runtime_checkable
@@ -35,6 +39,45 @@ class KeepsColumns(Protocol):
     def restore_columns(self, state: bytes) -> None:
         """Make it so again; a state of other columns changes nothing."""
         ...
+
+
+class Keeper(QObject):
+    """Saves the layout of one window when it has not changed for `PAUSE_MS`, and when it is closed."""
+
+    def __init__(self, window: QWidget, tabs: QTabBar, preferences: Preferences) -> None:
+        super().__init__(window)
+        self._window = window
+        self._tabs = tabs
+        self._preferences = preferences
+        self.pause = QTimer(self, singleShot=True, interval=PAUSE_MS)
+        self.pause.timeout.connect(self._save)
+        window.installEventFilter(self)
+        tabs.currentChanged.connect(self._touch)
+        for _, splitter in _splitters(window):
+            splitter.splitterMoved.connect(self._touch)
+        for header in window.findChildren(QHeaderView):
+            for signal in (header.sectionResized, header.sectionMoved, header.sortIndicatorChanged):
+                signal.connect(self._touch)
+
+    def close(self) -> None:
+        """Save a last time, and follow nothing any more."""
+        self._window.removeEventFilter(self)
+        self.pause.stop()
+        self.pause.timeout.disconnect(self._save)
+        self._save()
+
+    def _touch(self) -> None:
+        self.pause.start()
+
+    def _save(self) -> None:
+        save(self._window, self._tabs, self._preferences)
+        self._preferences.sync()
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in PLACING:
+            self._touch()
+        return False
 
 
 def save(window: QWidget, tabs: QTabBar, preferences: Preferences) -> None:
@@ -86,5 +129,5 @@ def _splitters(window: QWidget) -> Iterator[tuple[str, QSplitter]]:
 
 def _tables(window: QWidget) -> Iterator[tuple[str, KeepsColumns]]:
     for table in window.findChildren(QAbstractItemView):
-        if isinstance(table, KeepsColumns):
-            yield f"columns-{COLUMNS_VERSION}/{table.objectName() or table.accessibleName()}", table
+        if isinstance(table, KeepsColumns) and table.objectName():
+            yield f"columns-{COLUMNS_VERSION}/{table.objectName()}", table

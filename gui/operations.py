@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import CancelledActError, ConflictError, MarinaError
 from engine.registration import Registration
 from engine.snapshots import FAILING
 from engine.tasks import TaskGroup
+from gui import sample
 from gui.dialogs.asking import ask
 from gui.dialogs.make_archive import MakeArchiveDialog
 from gui.dialogs.register import RegisterDialog
@@ -28,6 +28,7 @@ from gui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from pathlib import Path
 
     from PySide6.QtWidgets import QDialog, QWidget
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from gui.tables.records import ModelRecord
     from gui.widgets.banner import Banner
 
-SAMPLE = Path(__file__).resolve().parent.parent / "resources" / "sample" / "digits.mar"
 log = logging.getLogger(__name__)
 
 
@@ -72,8 +72,8 @@ class Operations:
         """Open the register dialog for an archive yet to be chosen."""
         self._start(self._register([None]), "register")
 
-    def register(self, paths: Iterable[Path]) -> None:
-        """Open the register dialog, once per archive, one after another."""
+    def register(self, paths: Iterable[Path | str]) -> None:
+        """Open the register dialog, once per file, address or name in the store, one after another."""
         self._start(self._register(list(paths)), "register")
 
     def make_archive(self, paths: Sequence[Path]) -> None:
@@ -197,7 +197,7 @@ class Operations:
                 self._host.engine.retry(*version.key, worker.id)
 
     async def _load_sample(self) -> None:
-        file_name = await self._host.engine.add_to_store(SAMPLE, _unseen)
+        file_name = await self._host.engine.add_to_store(sample.ARCHIVE, _unseen)
         summary = await self._host.engine.inspect(file_name)
         with contextlib.suppress(ConflictError):
             await self._host.engine.register(Registration(url=file_name, initial_workers=1))

@@ -102,9 +102,10 @@ class Preferences(QObject):
             self._file.sync()
 
     def _write(self, key: str, value: str | QByteArray) -> None:
-        self._values[key] = value
-        if self._file:
-            self._file.setValue(key, value)
+        if self._values.get(key) != value:
+            self._values[key] = value
+            if self._file:
+                self._file.setValue(key, value)
 
 
 def _entries(file: QSettings) -> Iterator[tuple[str, object]]:

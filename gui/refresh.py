@@ -7,13 +7,14 @@ The GUI thread.
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gui.face import EngineFace
     from gui.tables.catalog import Catalog
 
@@ -43,6 +44,7 @@ class Refresher(QObject):
         self._active = False
         self._watching = False
         self._measuring: float | None = None
+        self._then: list[Callable[[], object]] = []
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._pull_changes)
@@ -73,10 +75,11 @@ class Refresher(QObject):
         self._watching = watching
         self._wake_slowly()
 
-    def pull(self) -> None:
-        """Look now, at what changed and at how fast it goes, and show all of it before this returns."""
-        self._look(time.monotonic())
-        self._show(math.inf)
+    def pull(self, *, then: Callable[[], object] | None = None) -> None:
+        """Look now, at what changed and at how fast it goes; `then` is called when all of it is shown."""
+        if then is not None:
+            self._then.append(then)
+        self._pull_figures()
 
     def close(self) -> None:
         """Look no more; harmless when closed already."""
@@ -116,8 +119,8 @@ class Refresher(QObject):
         self._show(SLICE_SECONDS)
 
     def _show(self, seconds: float) -> None:
-        """Show what there is in so many seconds; the end is told after a pause when half of them are over."""
-        until = time.perf_counter() + seconds / 2
+        """Show what there is in so many seconds; the end is told after a pause unless hardly any of them are over."""
+        until = time.perf_counter() + seconds / 8
         left = self._catalog.work(seconds)
         if not left and self._measuring is not None:
             measured, self._measuring = self._measuring, None
@@ -128,6 +131,9 @@ class Refresher(QObject):
         else:
             self._rest.stop()
             self.refreshed.emit()
+            waiting, self._then = self._then, []
+            for call in waiting:
+                call()
 
 
 def _nothing() -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication
 
 from engine.snapshots import VersionState
+from gui.drawing import controls
+from gui.style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +28,7 @@ HEADER_HEIGHT = 30
 BAR_HEIGHT = 48
 STATUS_HEIGHT = 28
 PADDING = 12
-RADIUS = 6
+RADIUS = controls.RADIUS
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def palette_of(colours: Tokens) -> QPalette:
         role.WindowText: colours.text,
         role.Base: colours.surface,
         role.Text: colours.text,
-        role.BrightText: colours.text,
+        role.BrightText: colours.on_accent,
         role.ButtonText: colours.text,
         role.AlternateBase: colours.alternate,
         role.Button: colours.surface,
@@ -148,7 +150,8 @@ class Theme(QObject):
         super().__init__(app)
         self._app = app
         self._chosen = Qt.ColorScheme.Unknown
-        app.setStyle(QStyleFactory.create("Fusion"))
+        if not isinstance(app.style(), Style):
+            app.setStyle(Style())
         font = app.font()
         font.setFeature(QFont.Tag("tnum"), 1)
         app.setFont(font)
@@ -174,4 +177,5 @@ class Theme(QObject):
         palette = palette_of(colours)
         self._app.setPalette(palette)
         palette.setColor(QPalette.ColorRole.Window, colours.surface)
-        self._app.setPalette(palette, "QMenuBar")  # type: ignore[arg-type]  # the stubs say bytes, Qt takes text
+        for kind in ("QMenuBar", "QMenu"):
+            self._app.setPalette(palette, kind)  # type: ignore[arg-type]  # the stubs say bytes, Qt takes text

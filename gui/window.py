@@ -37,6 +37,7 @@ from gui.panels.acts import ActsStrip
 from gui.panels.announcing import Announcer
 from gui.panels.browser import Browser
 from gui.panels.details import Details
+from gui.panels.offers import OffersStrip
 from gui.panels.selection import Selection
 from gui.panels.sidebar import Sidebar
 from gui.panels.status_line import StatusLine
@@ -85,7 +86,7 @@ class Window(QMainWindow):
         self.details = Details(host, self.actions_)
         self._curl_menu = QMenu(tr("Copy as curl"), self)
         self.bar = self._action_bar()
-        self._veil = DropVeil(self)
+        self._veil, self.offers = DropVeil(self), OffersStrip(host.engine)
         self.undo, self.acts = UndoStrip(self.actions_.undo), ActsStrip(host.engine)
         self.operations = Operations(host, self, self.catalog, self.banner, self.undo, self._show_registered)
         self._commands = Commands(self.actions_, self.operations, self.browser, lambda: host.addresses)
@@ -119,7 +120,7 @@ class Window(QMainWindow):
         split.addWidget(self.details)
         split.setSizes(SHARES)
         middle = _box(QHBoxLayout(), self.sidebar, Rule(standing=True), split, stretched=split)
-        below = (self.undo, self.acts, Rule(), self.status)
+        below = (self.offers, self.undo, self.acts, Rule(), self.status)
         return _box(QVBoxLayout(), self.bar, Rule(), self.banner, middle, *below, stretched=middle)
 
     def _connect(self) -> None:
@@ -140,8 +141,9 @@ class Window(QMainWindow):
         self.details.try_it.wanted.connect(lambda key: self.browser.choose(*key))
         self.browser.table.activated_row.connect(self.details.enter)
         self.browser.cause_clicked.connect(self.details.open_failure)
-        self.refresher.refreshed.connect(self._refreshed)
-        self.refresher.refreshed.connect(self.acts.look)
+        self.offers.chosen.connect(lambda name: self.operations.register([name]))
+        for look in (self._refreshed, self.acts.look, self.offers.look):
+            self.refresher.refreshed.connect(look)
         self._curl_menu.aboutToShow.connect(lambda: self._commands.fill_calls(self._curl_menu))
 
     # What the server is doing.
@@ -233,11 +235,10 @@ class Window(QMainWindow):
         self._curl_menu.setEnabled(chosen)
 
     def _show_registered(self, name: str) -> None:
-        self.refresher.pull()
-        self.browser.choose(name)
+        self.refresher.pull(then=lambda: self.browser.choose(name))
 
     def _open_settings(self) -> None:
-        dialog = SettingsDialog(self._host.settings, self._preferences, self)
+        dialog = SettingsDialog(self._host, self._preferences, self)
         dialog.restart_wanted.connect(self.restarting)
         self.operations.show(dialog)
 

@@ -14,6 +14,24 @@ THIN_SPACE = "\N{THIN SPACE}"
 KILO = 1000
 TEN = 10
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
+# What the engine says in one word, on the way to `tr` as a value; a translator finds these here.
+PHASES = (
+    "Starting",
+    "Copying",
+    "Downloading",
+    "Environment",
+    "Hashing",
+    "Packing",
+    "Reading",
+    "Registering",
+    "Testing",
+    "Unpacking",
+)
+LEVELS = ("Debug", "Info", "Warning", "Error", "Critical")
+KINDS = ("TorchScript", "weights", "exported program", "ONNX", "Python", "file")
+SERVICES = ("Management", "Inference", "Metrics", "management", "inference", "metrics")
+STATES = tuple(dict.fromkeys(state.value.capitalize() for state in (*VersionState, *WorkerState)))
+VALUES = (*PHASES, *LEVELS, *KINDS, *SERVICES, *STATES)
 # What fits beside the name of a phase in a dialog.
 MOST_TEXT = 60
 

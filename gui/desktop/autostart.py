@@ -31,10 +31,12 @@ def entry_path(environ: Mapping[str, str]) -> Path:
     return folder / "autostart" / "marina.desktop"
 
 
-def command() -> list[str]:
-    """How this Marina is started: the program beside its interpreter, else the interpreter itself."""
+def command(environ: Mapping[str, str]) -> list[str]:
+    """How this Marina is started, in the same home: the program beside its interpreter, else the interpreter itself."""
     program = Path(sys.executable).with_name("marina")
-    return [str(program)] if program.is_file() else [sys.executable, "-m", "gui"]
+    started = [str(program)] if program.is_file() else [sys.executable, "-m", "gui"]
+    home = environ.get("MARINA_HOME")
+    return ["env", f"MARINA_HOME={Path(home).absolute()}", *started] if home else started
 
 
 def is_on(path: Path) -> bool:

@@ -44,6 +44,7 @@ class Presence(QObject):
         self._show_notices()
         layout.save(window, window.details.tabs, self._first)
         layout.restore(window, window.details.tabs, preferences)
+        self._layout = layout.Keeper(window, window.details.tabs, preferences)
 
     def _connect(self) -> None:
         actions = self._window.actions_
@@ -60,7 +61,7 @@ class Presence(QObject):
 
     def look(self) -> None:
         """See what happened to models, for as long as nobody looks at the window."""
-        self.notices.look(self._window.catalog)
+        self.notices.look(self._window.catalog.models.values())
 
     def stay_hidden(self) -> bool:
         """When the user closes the window: hide it, if that is the wish and the tray is there to bring it back."""
@@ -93,8 +94,7 @@ class Presence(QObject):
         self.notices.close()
         self._preferences.changed.disconnect(self._follow)
         self.tray.show_icon(visible=False)
-        layout.save(self._window, self._window.details.tabs, self._preferences)
-        self._preferences.sync()
+        self._layout.close()
 
     # What follows from a wish.
 

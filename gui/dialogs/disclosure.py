@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt
+from PySide6.QtGui import QFontDatabase, QGuiApplication, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from gui import theme
@@ -13,6 +13,8 @@ from gui.words import tr
 
 ARROW = 4.0
 HAIR = 1.4
+# How many lines are shown at once; further ones scroll.
+LINES = 8
 # From the left edge to the words.
 GUTTER = 16
 
@@ -71,6 +73,44 @@ class Disclosure(QWidget):
         self.toggle.toggled.connect(body.setVisible)
 
 
+class Lines(QScrollArea):
+    """A wrapped label as high as its text, up to `LINES` lines."""
+
+    def __init__(self, label: Label) -> None:
+        super().__init__()
+        self._label = label
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.viewport().setBackgroundRole(QPalette.ColorRole.Window)
+        label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.setWidget(label)
+        policy = self.sizePolicy()
+        policy.setHeightForWidth(True)
+        policy.setVerticalPolicy(QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(policy)
+
+    @override
+    def heightForWidth(self, width: int) -> int:
+        wanted = self._label.heightForWidth(width - self.verticalScrollBar().sizeHint().width())
+        return min(wanted, LINES * self._label.fontMetrics().lineSpacing())
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(0, self.heightForWidth(self.width()))
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, 0)
+
+    @override
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().viewportEvent(event)
+
+
 class CurlDisclosure(Disclosure):
     """The same act as curl lines, to copy."""
 
@@ -85,5 +125,8 @@ class CurlDisclosure(Disclosure):
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.line.text()))
         row = QHBoxLayout(body)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.line, 1)
+        self.lines = Lines(self.line)
+        # What changed while nobody saw it told nobody.
+        self.toggle.toggled.connect(self.lines.updateGeometry)
+        row.addWidget(self.lines, 1)
         row.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)

@@ -1,6 +1,6 @@
 """The frame of every dialog that does something to the engine. The GUI thread.
 
-One column: what is asked, then the same as curl behind a disclosure, then the consequence in words, then verbs. The
+One column: what is asked, then the consequence in words, then the same as curl behind a disclosure, then verbs. The
 input is checked as one types; an error of the engine is shown inside and leaves the input as it was. What is asked
 scrolls where the screen has no room for it; consequence and verbs are always to be seen.
 """
@@ -122,9 +122,8 @@ class OperationDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         self._asked, self._told = Body(), Body()
         self._asked.column.addLayout(self.form)
-        for asked in (self.banner, self.disclosure):
-            self._asked.column.addWidget(asked)
-        for told in (self.words, self.warning, self.step, self.bar):
+        self._asked.column.addWidget(self.banner)
+        for told in (self.words, self.warning, self.disclosure, self.step, self.bar):
             self._told.column.addWidget(told)
         self._scroll = _scroll(self._asked)
         column = QVBoxLayout(self)

@@ -6,19 +6,22 @@ Nothing inside an archive runs before the user presses Register; the manifest is
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDialogButtonBox, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QWidget
 from typing_extensions import override
 
+from engine.errors import MarinaError
 from engine.registration import Registration
 from engine.snapshots import Key, Progress
 from engine.tasks import TaskGroup
 from gui import curl
 from gui.dialogs.disclosure import Toggle
 from gui.dialogs.operation import OperationDialog
+from gui.dialogs.registering.copies import Copies
 from gui.dialogs.registering.facts import Facts
 from gui.dialogs.registering.parameters import Parameters
 from gui.dialogs.registering.reach import is_remote
@@ -39,7 +42,7 @@ FILE, URL = range(2)
 
 
 class RegisterDialog(OperationDialog):
-    """`source` is a file to copy into the model store first, or an address; without it the user chooses.
+    """`source` is a file to copy into the model store first, an address or a name there; None lets the user choose.
 
     `is_taken` tells whether a version is registered already. When `background` is a task after the dialog has closed,
     the registration goes on, and belongs to whoever takes it.
@@ -61,6 +64,7 @@ class RegisterDialog(OperationDialog):
         self._summary: ArchiveSummary | None = None
         self._inspected = ""
         self._registering: asyncio.Task[str] | None = None
+        self._copies = Copies(engine)
         self._acts = TaskGroup(_told_in_the_dialog)
         self.background: asyncio.Task[str] | None = None
         self.setAcceptDrops(True)
@@ -74,6 +78,7 @@ class RegisterDialog(OperationDialog):
         self._add_background_button()
         self._connect()
         self._show_source()
+        self._tasks.start(self._list_archives(), "list the model store")
         self._begin_with(source)
 
     # The form.
@@ -117,13 +122,21 @@ class RegisterDialog(OperationDialog):
         self.file.named.connect(self._look_inside)
         for source in self.sources:
             source.changed.connect(self._show_known)
+        for button in self._test_buttons:
+            button.clicked.connect(self._test)
+        for source in (self.url, self.s3):
+            # What was found at another address is no longer true.
+            source.changed.connect(self.banner.hide)
         self.parameters.changed.connect(self.refresh)
 
     def _begin_with(self, source: Path | str | None) -> None:
         if isinstance(source, Path):
             self.take_file(str(source))
-        elif source:
+        elif source and is_remote(source):
             self._show_address(source)
+        elif source:
+            self.file.archive.setText(source)
+            self._look_inside()
 
     def _show_address(self, url: str) -> None:
         self.url.line.setText(url)
@@ -154,9 +167,13 @@ class RegisterDialog(OperationDialog):
             self.tabs.setCurrentIndex(FILE)
             self.run(self._add(Path(path)))
 
+    async def _list_archives(self) -> None:
+        with contextlib.suppress(MarinaError, OSError):
+            self.file.offer(await self._engine.stored_archives())
+
     async def _add(self, path: Path) -> None:
         self.file.archive.setText(path.name)
-        file_name = await self._engine.add_to_store(path, self.show_step)
+        file_name = await self._copies.add(path, self.show_step)
         self.file.archive.setText(file_name)
         await self._inspect(file_name)
 
@@ -177,13 +194,28 @@ class RegisterDialog(OperationDialog):
         """Show what is known of the archive that is named now."""
         known = self._known
         self.parameters.show_summary(known)
-        self.facts.show_summary(known)
-        self.form.setRowVisible(self.facts, known is not None or self.source is not self.file)
+        self.form.setRowVisible(self.facts, known is not None)
+        if known is not None:
+            self.facts.show_summary(known)
         self.refresh()
 
     @property
     def _known(self) -> ArchiveSummary | None:
         return self._summary if self.source is self.file and self.file.url == self._inspected else None
+
+    # Trying an address.
+
+    @property
+    def _test_buttons(self) -> tuple[Button, Button]:
+        return self.url.test, self.s3.test
+
+    def _test(self) -> None:
+        if self.is_idle and not self.source.problem():
+            self.run(self._try_source())
+
+    async def _try_source(self) -> None:
+        self.show_step(Progress("testing", 0, 0))
+        self.banner.show_note(await self._engine.try_source(self.registration()))
 
     # What the frame asks.
 
@@ -208,6 +240,8 @@ class RegisterDialog(OperationDialog):
     @override
     def refresh(self) -> None:
         self.s3.show_signing()
+        for button in self._test_buttons:
+            button.setEnabled(self.is_idle and not self.source.problem())
         self.continue_button.setVisible(self._registering is not None and not self.is_idle)
         super().refresh()
 
@@ -229,7 +263,9 @@ class RegisterDialog(OperationDialog):
     def registration(self) -> Registration:
         """Return what the form says; what the archive says already is left out."""
         source = self.source
-        return self.parameters.fill(Registration(url=source.url, s3_sse_kms=source.is_signed))
+        return self.parameters.fill(
+            Registration(url=source.url, s3_sse_kms=source.is_signed, s3_profile=source.profile)
+        )
 
     @property
     def registered_name(self) -> str:
@@ -264,6 +300,8 @@ class RegisterDialog(OperationDialog):
         await super().aclose()
         if self.background is None:
             await self._acts.aclose()
+        registered = self.result() == QDialog.DialogCode.Accepted
+        await self._copies.discard(but=self.file.url if registered else "")
 
     # Drops.
 

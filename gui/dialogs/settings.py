@@ -1,4 +1,6 @@
-"""The settings, on two pages: the window's count at once, the server's are saved and count from its next start on.
+"""The settings, on pages: the window's count at once, the server's are saved and count from its next start on.
+
+Who may call has a page as well.
 
 The GUI thread; files are read and written in a thread of the dialog's own.
 """
@@ -9,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from engine.errors import SettingsError
@@ -19,6 +21,7 @@ from engine.tasks import TaskGroup
 from engine.threads import Threads
 from gui import theme
 from gui.desktop import autostart
+from gui.settings.access_page import AccessPage
 from gui.settings.python_check import UnfitPythonError, check
 from gui.settings.server_page import ServerPage
 from gui.settings.window_page import WindowPage
@@ -30,22 +33,26 @@ from gui.words import counted, tr
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-    from engine.settings import Settings
+    from engine.tokens import TokenKind
+    from gui.face import HostFace
     from gui.preferences import Preferences
 
-SIZE = (820, 640)
+SIZE = (880, 640)
+SEEN = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+UNSEEN = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
 
 
 class SettingsDialog(QDialog):
-    """Both pages; one act on files or processes at a time is enough, and each ends with the dialog.
+    """All pages; one act on files or processes at a time is enough, and each ends with the dialog.
 
     Signals: `restart_wanted` when the server is to start anew with what is saved.
     """
 
     restart_wanted = Signal()
 
-    def __init__(self, settings: Settings, preferences: Preferences, parent: QWidget | None = None) -> None:
+    def __init__(self, host: HostFace, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._host = host
         self.setWindowTitle(tr("Settings"))
         self.resize(*SIZE)
         self._file = Home.find(os.environ).settings_file
@@ -54,15 +61,21 @@ class SettingsDialog(QDialog):
         self._threads = Threads("marina-settings", 1)
         self._warned = False
         self.banner = Banner()
-        self.window_page, self.server_page = WindowPage(preferences), ServerPage(settings)
+        self.window_page, self.server_page = WindowPage(preferences), ServerPage(host.settings)
+        self.access_page = AccessPage(host)
         self.tabs = Tabs()
         self.tabs.setAccessibleName(tr("Pages"))
         self._pages = QStackedWidget()
-        for title, page in ((tr("Window"), self.window_page), (tr("Server"), self.server_page)):
+        for title, page in (
+            (tr("Window"), self.window_page),
+            (tr("Server"), self.server_page),
+            (tr("Access"), self.access_page),
+        ):
             self.tabs.addTab(title)
             self._pages.addWidget(page)
         self._lay_out()
         self._connect()
+        self._turn_to(0)
 
     def _lay_out(self) -> None:
         close = Button(tr("Close"))
@@ -70,7 +83,7 @@ class SettingsDialog(QDialog):
         buttons = QDialogButtonBox()
         buttons.addButton(close, QDialogButtonBox.ButtonRole.RejectRole)
         buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(5 * theme.GRID, 2 * theme.GRID, 5 * theme.GRID, 4 * theme.GRID)
         column.setSpacing(3 * theme.GRID)
         column.addWidget(self.tabs)
@@ -81,11 +94,21 @@ class SettingsDialog(QDialog):
         column.addWidget(buttons)
 
     def _connect(self) -> None:
-        self.tabs.currentChanged.connect(self._pages.setCurrentIndex)
+        self.tabs.currentChanged.connect(self._turn_to)
+        self.access_page.renew_wanted.connect(lambda kind: self._start(self._renew(kind), "renew the token"))
         self.window_page.autostart_wanted.connect(lambda on: self._start(self._switch(on=on), "start at login"))
         self.server_page.save_wanted.connect(lambda changes: self._start(self._save(changes), "save the settings"))
         self.server_page.check_wanted.connect(lambda program: self._start(self._check(program), "check Python"))
         self.server_page.restart_wanted.connect(self._restart)
+
+    def _turn_to(self, place: int) -> None:
+        """Show a page, and be as high as it needs; the table of the server's settings takes what there is."""
+        pages = (self.window_page, self.server_page, self.access_page)
+        for page in pages:
+            page.setSizePolicy(SEEN if page is pages[place] else UNSEEN)
+        self._pages.setCurrentIndex(place)
+        self._column.activate()
+        self.resize(self.width(), max(SIZE[1], self.height()) if pages[place] is self.server_page else 0)
 
     def _start(self, work: Coroutine[object, object, None], name: str) -> None:
         self.banner.hide()
@@ -97,7 +120,7 @@ class SettingsDialog(QDialog):
 
     async def _switch(self, *, on: bool) -> None:
         try:
-            await self._threads.run(autostart.switch, self._entry, autostart.command(), on=on)
+            await self._threads.run(autostart.switch, self._entry, autostart.command(os.environ), on=on)
         finally:
             self.window_page.show_autostart(on=await self._threads.run(autostart.is_on, self._entry))
 
@@ -105,6 +128,11 @@ class SettingsDialog(QDialog):
         await self._threads.run(save, self._file, changes)
         self.server_page.take_as_saved()
         self.banner.show_note(tr("Saved. It takes effect when the server starts the next time."))
+
+    async def _renew(self, kind: TokenKind) -> None:
+        await self._host.renew(kind)
+        self.access_page.show_tokens()
+        self.banner.show_note(tr("Renewed. Programs that use the old token need the new one."))
 
     async def _check(self, program: str) -> None:
         self.banner.show_note(tr("Asking {program}…").format(program=program))

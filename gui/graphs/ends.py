@@ -17,12 +17,19 @@ class Ends(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pointed_at = ""
+        self.minutes = 1
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def point_at(self, when: str) -> None:
         """Say this between the ends; an empty text is nothing."""
         if when != self.pointed_at:
             self.pointed_at = when
+            self.update()
+
+    def show_minutes(self, minutes: int) -> None:
+        """The axis begins so long ago."""
+        if minutes != self.minutes:
+            self.minutes = minutes
             self.update()
 
     @override
@@ -33,8 +40,9 @@ class Ends(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(theme.tokens(self.palette()).dim)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | middle, tr("5 min ago"))
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute
+        begin = tr("{minutes} min ago").format(minutes=self.minutes)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | middle, begin)
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignHCenter | middle, self.pointed_at)
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | middle, tr("now"))
         painter.end()

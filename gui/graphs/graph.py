@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QMargins, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
-from typing_extensions import override
 
 from gui import theme, words
 from gui.graphs.ends import Ends
-from gui.graphs.legend import Entry, Legend, colour_of
+from gui.graphs.legend import Entry, Legend
+from gui.graphs.means import MINUTE, span_of
+from gui.graphs.trace import Trace
 from gui.widgets.basics import Caption, Label, Panel
 from gui.words import tr
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gui.graphs.subjects import Subject
 
 LEAST_HEIGHT = 100
-MINUTE = 60
+AXIS = "000 000"
 
 
 class Graph(Panel):
@@ -38,6 +39,7 @@ class Graph(Panel):
         self.setFont(theme.small(self.font()))
         self.setMinimumHeight(LEAST_HEIGHT)
         self.setAccessibleName(subject.title)
+        self.setToolTip(subject.note)
         self.title = Label(subject.title)
         self.title.setFont(theme.semibold(self.font()))
         self.legend = Legend()
@@ -47,10 +49,9 @@ class Graph(Panel):
         self.none.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.ends = Ends()
         self.ends.setFont(self.font())
+        # What the labels beside the grid lines take: the same in every graph, so that times align.
+        self.axis_width = self.fontMetrics().horizontalAdvance(AXIS) + 2 * theme.GRID
         self._middle = QStackedLayout()
-        self._middle.setStackingMode(QStackedLayout.StackingMode.StackAll)
-        self._middle.addWidget(self.none)
-        self._foot = QHBoxLayout()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -58,22 +59,25 @@ class Graph(Panel):
         head.setSpacing(2 * theme.GRID)
         head.addWidget(self.title)
         head.addWidget(self.legend, 1)
-        self._foot.addWidget(self.ends)
+        self._middle.setStackingMode(QStackedLayout.StackingMode.StackAll)
+        self._middle.addWidget(self.none)
+        beside = QMargins(self.axis_width, 0, 0, 0)
+        self.none.setContentsMargins(beside)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(beside)
+        foot.addWidget(self.ends)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
         column.addLayout(head)
         column.addLayout(self._middle, 1)
-        column.addLayout(self._foot)
+        column.addLayout(foot)
 
-    def add_plot(self, plot: Plot) -> None:
-        """Draw on this plot from now on."""
-        self.plot = plot
-        plot.hovered.connect(self.hovered)
-        self._middle.insertWidget(0, plot)
-        self._foot.setContentsMargins(plot.axis_width, 0, 0, 0)
-        self.none.setContentsMargins(plot.axis_width, 0, 0, 0)
-        self._colour()
+    def add_plot(self, kind: type[Plot]) -> None:
+        """Draw on a plot of this kind from now on."""
+        self.plot = kind(self.axis_width, self)
+        self.plot.hovered.connect(self.hovered)
+        self._middle.addWidget(self.plot)
 
     def show_failed(self, error: str) -> None:
         """Say why there is no plot."""
@@ -84,13 +88,12 @@ class Graph(Panel):
         drawn = self.subject.drawn(series)
         scale = self.subject.scale_for(series)
         self.title.setText(f"{self.subject.title}, {scale.unit}" if scale.unit else self.subject.title)
+        span = span_of(series)
+        self.ends.show_minutes(span // MINUTE)
         if self.plot is not None:
             self.none.setText("" if drawn else self.subject.none)
-            self.plot.show_lines(
-                series.ages,
-                [series.figures[line.figure] if line in drawn else [] for line in self.subject.lines],
-                scale,
-            )
+            traces = [Trace(series.figures[line.figure], line.colour) for line in drawn]
+            self.plot.show_traces(series.ages, traces, scale, span)
         self.show_time(series, age)
 
     def show_time(self, series: Series, age: float | None) -> None:
@@ -111,17 +114,6 @@ class Graph(Panel):
         """Say the newest values in words, for those who do not see the lines."""
         values = [tr("{name} {value}").format(name=line.title, value=value) for line, value in self.legend.entries]
         self.setAccessibleDescription(", ".join(values) or self.subject.none)
-
-    def _colour(self) -> None:
-        if self.plot is not None:
-            colours = theme.tokens(self.palette())
-            self.plot.set_colours(colours, [colour_of(line.colour, colours) for line in self.subject.lines])
-
-    @override
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.PaletteChange:
-            self._colour()
 
 
 def ago(seconds: int) -> str:

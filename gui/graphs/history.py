@@ -2,7 +2,8 @@
 
 Samples lie in rings of 32-bit floats, 11 kB for a version that has workers or jobs, nothing for one that rests. All
 rings turn together: a *tick* is one look at all versions, and what a tick has of a version is one row of its ring.
-`begin` opens a tick and `work` fills it, some versions at a time, for it holds the loop.
+`begin` opens a tick and `work` fills it, some versions at a time, for it holds the loop. A version that says the same
+as at the last tick is *still*: its newest row counts on, and nothing is written until it says something else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gui.percentiles import latency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from engine.snapshots import Key, QueueSnapshot, VersionSnapshot, Work
 
@@ -42,6 +43,9 @@ class Figures(NamedTuple):
     in_flight: float
     memory: float
     gpu_memory: float
+
+
+WIDTH = len(Figures._fields)
 
 
 class Series(NamedTuple):
@@ -69,13 +73,34 @@ class Mark(NamedTuple):
 
 @dataclass(slots=True)
 class Track:
-    """One version's ring, what its queue was at the last tick, and its work at each of the last minutes."""
+    """One version's ring, what it was at the last tick, and what its work was like when it was first seen.
 
-    seen: float
-    queue: QueueSnapshot
-    active: int
-    rows: array[float] = field(default_factory=lambda: array("f", [NONE]) * (TICKS * len(Figures._fields)))
-    marks: deque[Mark] = field(default_factory=deque)
+    `tick` is that of the newest row. `still` is what the version is for as long as it stays as that row says.
+    """
+
+    first: Mark
+    snapshot: VersionSnapshot
+    tick: int
+    still: VersionSnapshot | None = None
+    rows: array[float] = field(default_factory=lambda: array("f", [NONE]) * (TICKS * WIDTH))
+
+    def put(self, tick: int, row: Figures) -> None:
+        """Write the row of a tick."""
+        self.last_until(tick)
+        self.tick = tick
+        self._fill(tick % TICKS, array("f", row), 1)
+
+    def last_until(self, tick: int) -> None:
+        """Let the newest row count for every tick before this one."""
+        first, count = self.tick % TICKS, min(max(0, tick - self.tick - 1), TICKS)
+        row = self.rows[first * WIDTH : (first + 1) * WIDTH]
+        over = max(0, first + 1 + count - TICKS)
+        self._fill(first + 1, row, count - over)
+        self._fill(0, row, over)
+        self.tick = max(self.tick, tick - 1)
+
+    def _fill(self, place: int, row: array[float], count: int) -> None:
+        self.rows[place * WIDTH : (place + count) * WIDTH] = row * count
 
 
 class History:
@@ -84,8 +109,12 @@ class History:
     def __init__(self) -> None:
         self._tick = -1
         self._times = array("d", [NONE]) * TICKS
-        self._now = NONE
+        self._before = self._now = NONE
         self._tracks: dict[Key, Track] = {}
+        # The tick since which nothing goes on, of those where nothing does.
+        self._resting: dict[Key, int] = {}
+        # What every version's work was like at each of the last minutes.
+        self._minutes: deque[tuple[float, dict[Key, Work]]] = deque()
         self._left: Iterator[VersionSnapshot] = iter(())
 
     def __len__(self) -> int:
@@ -94,15 +123,15 @@ class History:
     def begin(self, versions: Iterable[VersionSnapshot], now: float) -> None:
         """Open a tick with all versions that there are; others are forgotten. An unfinished tick is finished first."""
         self.work()
-        present = list(versions)
-        keys = {version.key for version in present}
-        for key in self._tracks.keys() - keys:
-            del self._tracks[key]
+        present = {version.key: version for version in versions}
         if now - self._now > GAP_SECONDS:
             self._turn(NONE)
         self._turn(now)
-        self._now = now
-        self._left = iter(present)
+        self._before, self._now = self._now, now
+        self._forget(present)
+        self._note_minute(present)
+        known = self._tracks
+        self._left = iter([now for key, now in present.items() if key not in known or known[key].still is not now])
 
     def work(self, seconds: float = math.inf) -> bool:
         """Fill the open tick for about so many seconds; returns whether some of it is left."""
@@ -117,47 +146,63 @@ class History:
         """What is known of a version, None when that is nothing."""
         if (track := self._tracks.get(key)) is None:
             return None
+        track.last_until(self._tick + 1)
         ages = [moment - self._now for moment in _turned(self._times, self._tick + 1)]
-        width = len(Figures._fields)
         return Series(
             [age if age >= -SECONDS else NONE for age in ages],
-            {name: _turned(track.rows[place::width], self._tick + 1) for place, name in enumerate(Figures._fields)},
+            {name: _turned(track.rows[place::WIDTH], self._tick + 1) for place, name in enumerate(Figures._fields)},
         )
 
     def mark(self, key: Key) -> Mark | None:
         """What the version's jobs had been like five minutes ago, or when it was first seen since."""
-        track = self._tracks.get(key)
-        return track.marks[0] if track else None
+        if (track := self._tracks.get(key)) is None:
+            return None
+        since = self._now - SECONDS
+        past = (Mark(at, works[key]) for at, works in reversed(self._minutes) if at <= since and key in works)
+        mark = next(past, track.first)
+        return mark if mark.time > track.first.time else track.first
 
     def _turn(self, now: float) -> None:
         self._tick += 1
         self._times[self._tick % TICKS] = now
 
+    def _forget(self, present: Mapping[Key, VersionSnapshot]) -> None:
+        """Forget versions that are gone, and those that have rested for as long as a ring holds."""
+        gone = self._tracks.keys() - present.keys()
+        rested = {key for key, since in self._resting.items() if self._tick - since >= TICKS}
+        for key in gone | rested:
+            del self._tracks[key]
+            self._resting.pop(key, None)
+
+    def _note_minute(self, present: Mapping[Key, VersionSnapshot]) -> None:
+        if not self._minutes or self._now - self._minutes[-1][0] >= MARK_SECONDS:
+            self._minutes.append((self._now, {key: version.queue.work for key, version in present.items()}))
+        while len(self._minutes) > 1 and self._now - self._minutes[1][0] >= SECONDS:
+            self._minutes.popleft()
+
     def _note(self, version: VersionSnapshot) -> None:
-        queue, track = version.queue, self._tracks.get(version.key)
-        busy = queue.pending or queue.in_flight or (track and track.queue.accepted != queue.accepted)
-        active = bool(version.workers or busy)
+        key, track, is_active = version.key, self._tracks.get(version.key), _is_active(version)
         if track is None:
-            if not active:
+            if not is_active:
                 return
-            track = self._tracks[version.key] = Track(self._now, queue, self._tick)
-        elif not active and self._tick - track.active > TICKS:
-            del self._tracks[version.key]
-            return
-        self._write(track, version, active=active)
-
-    def _write(self, track: Track, version: VersionSnapshot, *, active: bool) -> None:
-        width = len(Figures._fields)
-        place = self._tick % TICKS * width
-        track.rows[place : place + width] = array("f", _figures(track, version, self._now))
-        track.seen, track.queue = self._now, version.queue
-        if active:
-            track.active = self._tick
-        _mark(track.marks, self._now, version.queue.work)
+            track = self._tracks[key] = Track(Mark(self._now, version.queue.work), version, self._tick)
+        before = track.snapshot
+        if is_active or version.queue.accepted != before.queue.accepted:
+            self._resting.pop(key, None)
+        else:
+            self._resting.setdefault(key, self._tick)
+        elapsed = self._now - self._before if track.first.time < self._now else 0.0
+        track.put(self._tick, _figures(before.queue, version, elapsed))
+        track.snapshot, track.still = version, version if version is before and elapsed > 0 else None
 
 
-def _figures(track: Track, version: VersionSnapshot, now: float) -> Figures:
-    before, queue, elapsed = track.queue, version.queue, now - track.seen
+def _is_active(version: VersionSnapshot) -> bool:
+    queue = version.queue
+    return bool(version.workers or queue.pending or queue.in_flight)
+
+
+def _figures(before: QueueSnapshot, version: VersionSnapshot, elapsed: float) -> Figures:
+    queue = version.queue
     took = latency(before.work.latencies, queue.work.latencies) if queue.work is not before.work else None
     p50, p95, p99 = (MILLI * value for value in took) if took else (NONE, NONE, NONE)
     gpu = [worker.gpu_memory for worker in version.workers if worker.gpu_memory is not None]
@@ -172,14 +217,6 @@ def _figures(track: Track, version: VersionSnapshot, now: float) -> Figures:
         memory=version.memory,
         gpu_memory=sum(gpu) if gpu else NONE,
     )
-
-
-def _mark(marks: deque[Mark], now: float, work: Work) -> None:
-    """Keep a mark for each minute, the first of them five minutes old when there are as many."""
-    if not marks or now - marks[-1].time >= MARK_SECONDS:
-        marks.append(Mark(now, work))
-    while len(marks) > 1 and now - marks[1].time >= SECONDS:
-        marks.popleft()
 
 
 def _turned(ring: array[float], newest: int) -> list[float]:

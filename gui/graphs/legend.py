@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from gui import theme
+from gui.graphs.trace import colour_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.snapshots import VersionState
     from gui.graphs.subjects import Line
 
 STROKE = QSize(10, 3)
@@ -27,11 +27,6 @@ class Entry(NamedTuple):
 
     line: Line
     value: str
-
-
-def colour_of(state: VersionState | None, colours: theme.Tokens) -> QColor:
-    """A line's colour in this scheme."""
-    return colours.accent if state is None else colours.states[state]
 
 
 class Legend(QWidget):

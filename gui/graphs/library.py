@@ -1,7 +1,7 @@
-"""Fetches the plotting library when somebody first wants to see graphs. Asked on the GUI thread, works in its own.
+"""Fetches the plotting library, before somebody wants to see graphs. Asked on the GUI thread, works in its own.
 
 The import takes 0.3 s and makes no Qt object, so that a thread may do it while the loop goes on; it happens once in a
-process, and a process that shows no graphs does without.
+process: some time after the window has something to show, or when the Graphs page is shown before that.
 """
 
 from __future__ import annotations

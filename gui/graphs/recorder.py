@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
@@ -25,13 +26,14 @@ class Recorder(QObject):
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(PAUSE_MS)
-        self._rest.timeout.connect(self._note)
+        self._rest.timeout.connect(lambda: self._note(SLICE_SECONDS))
         refresher.measured.connect(self._begin)
 
     def _begin(self, now: float) -> None:
+        started = time.perf_counter()
         self._history.begin((record.snapshot for record in self._catalog), now)
-        self._note()
+        self._note(SLICE_SECONDS - (time.perf_counter() - started))
 
-    def _note(self) -> None:
-        if self._history.work(SLICE_SECONDS):
+    def _note(self, seconds: float) -> None:
+        if self._history.work(seconds):
             self._rest.start()

@@ -30,13 +30,14 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """One graph. `none` says what is to say when nothing is known of any line."""
+    """One graph. `none` says what is to say when nothing is known of any line, `note` how its values are taken."""
 
     title: str
     lines: tuple[Line, ...]
     scale: Callable[[float], Scale]
     text: Callable[[float], str]
     none: str
+    note: str
 
     def drawn(self, series: Series) -> list[Line]:
         """The lines that have something to show; all but the first need a value beyond zero for that."""
@@ -59,6 +60,7 @@ def subjects() -> tuple[Subject, ...]:
             of_numbers,
             _rate,
             tr("No requests yet"),
+            tr("Requests answered and failed in a second, the mean of five seconds"),
         ),
         Subject(
             tr("Latency, ms"),
@@ -70,13 +72,15 @@ def subjects() -> tuple[Subject, ...]:
             of_numbers,
             _milliseconds,
             tr("No requests in the last five minutes"),
+            tr("Half, 95 % and 99 % of a second's requests took no longer than this, the mean of five seconds"),
         ),
         Subject(
             tr("Queue"),
             (Line("pending", tr("pending"), VersionState.LOADING), Line("in_flight", tr("in flight"))),
             of_counts,
-            _count,
+            _mean,
             tr("No queue yet"),
+            tr("Jobs that wait and that workers have, the mean of five seconds"),
         ),
         Subject(
             tr("Memory"),
@@ -84,6 +88,7 @@ def subjects() -> tuple[Subject, ...]:
             of_bytes,
             _size,
             tr("No workers"),
+            tr("What the processes of all workers hold"),
         ),
     )
 
@@ -102,8 +107,10 @@ def _milliseconds(value: float) -> str:
     return words.DASH if math.isnan(value) else words.milliseconds(value / words.KILO)
 
 
-def _count(value: float) -> str:
-    return words.DASH if math.isnan(value) else words.number(round(value))
+def _mean(value: float) -> str:
+    if not math.isnan(value) and float(value).is_integer():
+        return words.number(round(value))
+    return _rate(value)
 
 
 def _size(value: float) -> str:

@@ -26,39 +26,49 @@ BETWEEN = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 
 class Entry(NamedTuple):
-    """One line: what it is called, where it belongs, shortcut or state, whether it can be used, what it does."""
+    """One line: what it is called, where it belongs, shortcut or state, whether it can be used, what it does.
+
+    `minor` lines come after the others that match as well.
+    """
 
     text: str
     where: str
     shortcut: str
     enabled: bool
     run: Callable[[], object]
+    minor: bool = False
 
 
 class Offer(NamedTuple):
-    """The text to match, casefolded, and the line that it stands for."""
+    """The text to match, casefolded, the line that it stands for, and how little it matters: the least comes first."""
 
     text: str
     entry: Callable[[], Entry]
+    standing: tuple[bool, bool] = (False, False)
 
 
-def of_actions(actions: Iterable[QAction]) -> Iterator[Offer]:
-    """The actions in these menus and their sub-menus, those that can be used first."""
-    for entry in sorted(_walk(actions, ""), key=lambda entry: not entry.enabled):
-        yield Offer(entry.text.casefold(), partial(_itself, entry))
+def of_actions(actions: Iterable[QAction], minor: QMenu) -> Iterator[Offer]:
+    """The actions in these menus and their sub-menus, best first; what is in `minor` matters less than the rest."""
+    offers = (
+        Offer(entry.text.casefold(), partial(_itself, entry), (not entry.enabled, entry.minor))
+        for entry in _walk(actions, "", minor, within=False)
+    )
+    yield from sorted(offers, key=lambda offer: offer.standing)
 
 
 def _itself(entry: Entry) -> Entry:
     return entry
 
 
-def _walk(actions: Iterable[QAction], where: str) -> Iterator[Entry]:
+def _walk(actions: Iterable[QAction], where: str, minor: QMenu, *, within: bool) -> Iterator[Entry]:
     for action in actions:
         text, _, shown = plain(action.text()).partition("\t")
         if isinstance(menu := action.menu(), QMenu):
-            yield from _walk(menu.actions(), f"{where}{BETWEEN}{text}" if where else text)
+            place = f"{where}{BETWEEN}{text}" if where else text
+            yield from _walk(menu.actions(), place, minor, within=within or menu is minor)
         elif text and action.isVisible():
-            yield Entry(text, where, action.shortcut().toString() or shown, action.isEnabled(), action.trigger)
+            keys = action.shortcut().toString() or shown
+            yield Entry(text, where, keys, action.isEnabled(), action.trigger, minor=within)
 
 
 def of_models(models: Iterable[ModelRecord], choose: Choose) -> Iterator[Offer]:

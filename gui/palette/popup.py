@@ -6,6 +6,8 @@ line, the arrows move, Esc or a click elsewhere closes.
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt
@@ -13,8 +15,8 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
-    QListWidget,
-    QListWidgetItem,
+    QLineEdit,
+    QListView,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -23,19 +25,20 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from gui import theme
-from gui.palette.entries import Entry, of_actions, of_models
-from gui.palette.match import ranked
+from gui.palette.entries import Entry, Offer, of_actions, of_models
+from gui.palette.lines import ENTRY, Lines
+from gui.palette.match import MOST, ranked
 from gui.widgets.basics import Caption
-from gui.widgets.fields import TextField
 from gui.words import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gui.window import Window
 
 WIDTH = 600
 ROWS = 11
 TOP = 56
-ENTRY = Qt.ItemDataRole.UserRole
 MOVES = {Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown}
 TO_THE_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeading
 TO_THE_RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignTrailing
@@ -82,10 +85,8 @@ class Palette(QFrame):
         self.setAccessibleName(tr("Commands"))
         self._window = window
         window.installEventFilter(self)
-        models = of_models(window.catalog.models.values(), self._go_to)
-        self._offers = [*of_actions(window.menuBar().actions()), *models]
-        self._texts = [offer.text for offer in self._offers]
-        self.line = TextField()
+        self.lines = Lines()
+        self.line = QLineEdit()
         self.line.setPlaceholderText(tr("Find a command or a model"))
         self.line.setAccessibleName(tr("Find a command or a model"))
         self.line.installEventFilter(self)
@@ -97,11 +98,12 @@ class Palette(QFrame):
         for widget in (self.line, self.list, self.nothing):
             column.addWidget(widget)
         self.line.textChanged.connect(self._find)
-        self.list.itemClicked.connect(self._run)
+        self.list.clicked.connect(self._run)
         self._find("")
 
-    def _list(self) -> QListWidget:
-        rows = QListWidget()
+    def _list(self) -> QListView:
+        rows = QListView()
+        rows.setModel(self.lines)
         rows.setAccessibleName(tr("Commands"))
         rows.setFrameShape(QFrame.Shape.NoFrame)
         rows.setItemDelegate(EntryDelegate(rows))
@@ -118,7 +120,7 @@ class Palette(QFrame):
 
     def _fit(self) -> None:
         """Be as high as what was found, up to some rows."""
-        shown = min(self.list.count(), ROWS)
+        shown = min(self.lines.rowCount(), ROWS)
         self.list.setFixedHeight(shown * self.list.sizeHintForRow(0) if shown else 0)
         self.list.setVisible(shown > 0)
         self.nothing.setVisible(shown == 0)
@@ -131,17 +133,33 @@ class Palette(QFrame):
         self.setGeometry(area.center().x() - width // 2, TOP, width, self.sizeHint().height())
 
     def _find(self, query: str) -> None:
-        self.list.clear()
-        entries = [self._offers[place].entry() for place in ranked(query, self._texts)]
-        for entry in sorted(entries, key=lambda entry: not entry.enabled):
-            item = QListWidgetItem(entry.text, self.list)
-            item.setData(ENTRY, entry)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, ", ".join(filter(None, entry[:3])))
-        self.list.setCurrentRow(0)
+        self.lines.show(self._found(query))
+        self.list.setCurrentIndex(self.lines.index(0))
         self._fit()
 
-    def _run(self, item: QListWidgetItem | None) -> None:
-        entry = item.data(ENTRY) if item is not None else None
+    def _found(self, query: str) -> list[Offer]:
+        """What a query finds, best first; thousands are only looked through once somebody types."""
+        if query.strip():
+            found = [self._offers[place] for place in ranked(query, self._texts)]
+        else:
+            found = list(islice(self._every(), MOST))
+        return sorted(found, key=lambda offer: offer.standing)
+
+    def _every(self) -> Iterator[Offer]:
+        window = self._window
+        models = of_models(window.catalog.models.values(), self._go_to)
+        return chain(of_actions(window.menuBar().actions(), window.browser.columns_menu), models)
+
+    @cached_property
+    def _offers(self) -> list[Offer]:
+        return list(self._every())
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [offer.text for offer in self._offers]
+
+    def _run(self, line: QModelIndex) -> None:
+        entry: Entry | None = line.data(ENTRY)
         if entry is not None and entry.enabled:
             self.close()
             entry.run()
@@ -162,7 +180,7 @@ class Palette(QFrame):
         if not isinstance(event, QKeyEvent) or event.type() is not QEvent.Type.KeyPress:
             return super().eventFilter(watched, event)
         if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
-            self._run(self.list.currentItem())
+            self._run(self.list.currentIndex())
         elif event.key() == Qt.Key.Key_Escape:
             self.close()
         elif event.key() in MOVES:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 from typing_extensions import override
 
 from gui import theme
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QAction
 
 FILTER_WIDTH = 260
+# Where the window is narrow.
+LEAST_FILTER_WIDTH = 120
 
 
 class FilterBox(QLineEdit):
@@ -28,22 +30,14 @@ class FilterBox(QLineEdit):
         super().__init__(parent)
         self.setPlaceholderText(tr("Filter models (Ctrl+F)"))
         self.setAccessibleName(tr("Filter models"))
-        self.setFrame(False)
         self.setClearButtonEnabled(True)
-        self.setFixedWidth(FILTER_WIDTH)
-        self.setMinimumHeight(self.fontMetrics().height() + 14)
-        self.setTextMargins(2 * theme.GRID, 0, theme.GRID, 0)
+        self.setMinimumWidth(LEAST_FILTER_WIDTH)
+        self.setMaximumWidth(FILTER_WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     @override
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        colours = theme.tokens(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QPen(colours.accent if self.hasFocus() else colours.border, 1))
-        painter.drawRoundedRect(box, theme.RADIUS, theme.RADIUS)
-        painter.end()
+    def sizeHint(self) -> QSize:
+        return QSize(FILTER_WIDTH, super().sizeHint().height())
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -68,7 +62,7 @@ class ActionBar(Panel):
         for action in others:
             row.addWidget(ActionButton(action))
         self._buttons = row
-        row.addStretch()
+        row.addStretch(1)
         row.addWidget(self.found)
         row.addWidget(self.filter)
 

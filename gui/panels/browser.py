@@ -8,6 +8,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 from typing_extensions import override
 
+from engine.snapshots import VersionState
 from gui.panels.copying import CopyMenu
 from gui.tables.models import CELL
 from gui.tables.outline import Outline
@@ -17,10 +18,13 @@ from gui.widgets.drop_zone import DropZone, NoResult, NotRunning
 from gui.words import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from PySide6.QtGui import QContextMenuEvent
 
-    from engine.snapshots import VersionSnapshot, VersionState
+    from engine.snapshots import VersionSnapshot
     from gui.actions import Actions
+    from gui.tables.arrangement import Row
     from gui.tables.catalog import Catalog
 
 TABLE, EMPTY, NO_RESULT, NOT_RUNNING = range(4)
@@ -96,12 +100,28 @@ class Browser(QStackedWidget):
 
     def selected_versions(self) -> list[VersionSnapshot]:
         """Every selected version, a model's row standing for all of its own; defaults last, as they must go last."""
+        return self._versions(self._selected_rows())
+
+    def selected_failed(self) -> list[VersionSnapshot]:
+        """The selected versions of models that have failed; cheap to ask for again and again."""
+        models = self._catalog.models
+        return self._versions([row for row in self._selected_rows() if models[row[0]].state is VersionState.FAILED])
+
+    def count_selected(self) -> int:
+        """How many versions are selected; cheap to ask for again and again."""
+        rows = self._selected_rows()
+        whole = {name for name, version in rows if version is None}
+        alone = sum(version is not None and name not in whole for name, version in rows)
+        return alone + sum(len(self._catalog.versions(name)) for name in whole)
+
+    def _selected_rows(self) -> list[Row]:
         # Ranges, because Qt takes its time to list thousands of selected rows one by one.
         chosen = self.table.selectionModel().selection()
         ranges = [chosen.at(number) for number in range(chosen.count())]
-        rows = [row for found in ranges for row in range(found.top(), found.bottom() + 1)]
-        records = [self.model.record(self.model.index(row, 0)) for row in rows]
-        versions = {snapshot.key: snapshot for record in records for snapshot in record.snapshots}
+        return [row for found in ranges for row in self.model.rows(found.top(), found.bottom())]
+
+    def _versions(self, rows: Iterable[Row]) -> list[VersionSnapshot]:
+        versions = {snapshot.key: snapshot for row in rows for snapshot in self.model.record_of(row).snapshots}
         return sorted(versions.values(), key=lambda version: version.is_default)
 
     @override

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from gui import theme, words
 from gui.graphs.history import History
+from gui.graphs.library import plots
 from gui.panels.calls import Calls
 from gui.panels.graphs import Graphs
 from gui.panels.log import Log
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 OVERVIEW, WORKERS, QUEUE, GRAPHS, LOG, TRY_IT, API = range(7)
 TITLE = 1.18
+# By then the window has come up.
+FETCH_MS = 1000
 
 
 class Pill(QWidget):
@@ -96,7 +99,7 @@ class Details(Panel):
         self.overview, self.workers, self.calls = Overview(), Workers(host.engine, actions), Calls()
         self.queues, self.graphs = Queues(self.history), Graphs(self.history)
         self.log = Log(host.engine)
-        self.try_it = TryIt(host.authorization)
+        self.try_it = TryIt(host)
         self._pages = QStackedWidget()
         self._shows: list[Callable[[Selection], None]] = []
         self._selection: Selection | None = None
@@ -114,6 +117,10 @@ class Details(Panel):
             self._shows.append(page.show_selection)
         self.tabs.currentChanged.connect(self._show_page)
         self.tabs.setCurrentIndex(WORKERS)
+        self._fetch = QTimer(self)
+        self._fetch.setSingleShot(True)
+        self._fetch.setInterval(FETCH_MS)
+        self._fetch.timeout.connect(plots)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._nothing())
         self._stack.addWidget(self._something())
@@ -143,6 +150,12 @@ class Details(Panel):
         column.addWidget(Rule())
         column.addWidget(self._pages, 1)
         return page
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        """With the first models to show, what the Graphs page needs is fetched ahead."""
+        super().showEvent(event)
+        self._fetch.start()
 
     def show_selection(self, selection: Selection | None) -> None:
         """Show a version on the current page; None says what to select."""

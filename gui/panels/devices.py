@@ -121,6 +121,9 @@ class Devices(QWidget):
 
     def _show_processors(self, machine: Machine) -> None:
         cores = words.counted(machine.cores, "CPU · %n core", "CPU · %n cores")
+        if not machine.memory_total:
+            self.processors.tell(cores, 0.0, words.DASH, tr("Not measured yet"))
+            return
         memory = words.share_of(machine.memory_used, machine.memory_total)
         line = tr("{percent} % · {memory}").format(percent=round(machine.cpu), memory=memory)
         tip = tr("All processors {percent} % busy, {memory} of memory in use").format(

@@ -1,7 +1,7 @@
 """What the selected version did in the last five minutes, as four graphs. The GUI thread.
 
 Drawn once a second and only while shown, one graph after another with pauses between them: each takes some milliseconds
-of the loop. The plotting library comes when the page is shown for the first time.
+of the loop. The plotting library comes from a thread; each graph gets its plot in a step of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing_extensions import override
 from gui import theme
 from gui.graphs.graph import Graph
 from gui.graphs.library import plots
+from gui.graphs.means import calmed
 from gui.graphs.subjects import subjects
 from gui.widgets.basics import Caption, Panel
 from gui.words import tr
@@ -79,10 +80,11 @@ class Graphs(QScrollArea):
             self._begin()
 
     def _series(self) -> Series | None:
-        return self._history.series(self._key) if self._key is not None else None
+        found = self._history.series(self._key) if self._key is not None else None
+        return calmed(found) if found is not None else None
 
     def _begin(self) -> None:
-        """Draw every graph again, in a moment and one by one, when the plotting library is there."""
+        """Draw the first graph again now, the others in a moment and one by one."""
         if not self.isVisible():
             return
         known = self._series() is not None
@@ -90,6 +92,7 @@ class Graphs(QScrollArea):
         self.hint.setText("" if known else tr("No workers and no requests in the last five minutes."))
         self._due = list(self.graphs) if known else []
         self._step.start()
+        self._show_next()
 
     def _show_next(self) -> None:
         series = self._series()
@@ -105,8 +108,8 @@ class Graphs(QScrollArea):
         """Give a graph its plot; where the library does not load, say so in its place."""
         if (error := plots().exception()) is not None:
             graph.show_failed(tr("Cannot draw: {error}").format(error=error))
-            return
-        graph.add_plot(plots().result()(len(graph.subject.lines), graph))
+        else:
+            graph.add_plot(plots().result())
 
     def _hover(self, age: float | None) -> None:
         self._hovered = age
@@ -133,7 +136,6 @@ class Graphs(QScrollArea):
     @override
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        plots()
         self._second.start()
         self._begin()
 

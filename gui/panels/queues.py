@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gui.graphs.history import History
     from gui.panels.selection import Selection
 
-# Rows that the table shows before it scrolls, unless there is more room.
-ROWS = 3
+# Rows that the table shows before it scrolls, and how many of them even where room is short.
+ROWS, LEAST_ROWS = 3, 2
 
 
 class Queues(Panel):
@@ -33,7 +33,7 @@ class Queues(Panel):
         self._history = history
         self.model: FlatModel[QueueRecord] = FlatModel(columns.QUEUES, queue_cells, self)
         self.table = TableView(SortProxy(self.model, self), columns.QUEUES, tr("Job queues"))
-        self.table.setMinimumHeight(theme.HEADER_HEIGHT + theme.ROW_HEIGHT)
+        self.table.setObjectName("queues")
         self.waiting = Waiting()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -46,9 +46,11 @@ class Queues(Panel):
         """Show the queues of all the model's versions, and the selected version's in full."""
         version = selection.version.snapshot
         self.model.rows.replace(queue_records(selection.model.versions))
-        self.table.setMaximumHeight(_height(len(selection.model.versions)))
+        rows = len(selection.model.versions)
+        self.table.setMinimumHeight(_height(min(rows, LEAST_ROWS)))
+        self.table.setMaximumHeight(_height(min(rows, ROWS)))
         self.waiting.show_version(version, self._history.mark(version.key))
 
 
 def _height(rows: int) -> int:
-    return theme.HEADER_HEIGHT + min(rows, ROWS) * theme.ROW_HEIGHT
+    return theme.HEADER_HEIGHT + rows * theme.ROW_HEIGHT

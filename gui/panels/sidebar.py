@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPalette
 from PySide6.QtWidgets import (
     QFrame,
@@ -53,6 +53,7 @@ class FilterDelegate(QStyledItemDelegate):
         colours = theme.tokens(option.palette)
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
+        painter.setLayoutDirection(option.direction)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if chosen:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -66,8 +67,10 @@ class FilterDelegate(QStyledItemDelegate):
         painter.drawText(inner, CENTRED | Qt.AlignmentFlag.AlignRight, words.number(index.data(COUNT)))
         if state:
             mark = VersionState(state)
-            paint_mark(painter, QPointF(inner.left() + SIZE / 2, inner.center().y() + 0.5), mark, colours.states[mark])
-            inner.setLeft(inner.left() + 20)
+            place = QRect(inner.left(), inner.top(), round(SIZE), inner.height())
+            centre = QRectF(QStyle.visualRect(option.direction, option.rect, place)).center()
+            paint_mark(painter, centre, mark, colours.states[mark])
+            inner = QStyle.visualRect(option.direction, option.rect, inner.adjusted(20, 0, 0, 0))
         painter.setPen(ink)
         painter.drawText(inner, CENTRED, index.data(Qt.ItemDataRole.DisplayRole))
         painter.restore()
@@ -151,7 +154,7 @@ class Sidebar(Panel):
             if widget := item.widget():
                 widget.deleteLater()
         for name, address in addresses.items():
-            self._addresses.addWidget(Caption(tr(name.capitalize())))
+            self._addresses.addWidget(Caption(tr(name[:1].upper() + name[1:])))
             self._addresses.addWidget(CopyLink(short_address(address), address))
             self._addresses.addSpacing(theme.GRID)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QSize
-from PySide6.QtGui import QFontDatabase, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtGui import QFontDatabase, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from engine.snapshots import VersionState
+from engine.snapshots import VersionState, WorkerState
 from gui import theme
 from gui.marks import SIZE, paint_mark
 from gui.widgets.basics import ActionButton, Label, Panel, Rule
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HOUR = 60
 DAY = 24 * HOUR
+LEAST_LINES = 5
 
 
 def ago(seconds: float) -> str:
@@ -36,18 +37,78 @@ def ago(seconds: float) -> str:
 
 
 class FailedMark(QWidget):
-    """The cross of what failed."""
+    """The cross of what failed, dim when that is over."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._over = False
         self.setFixedSize(QSize(round(SIZE) + 2, round(SIZE) + 2))
+
+    def show_over(self, *, over: bool) -> None:
+        """Whether what failed has recovered."""
+        if over is not self._over:
+            self._over = over
+            self.update()
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        colour = theme.tokens(self.palette()).states[VersionState.FAILED]
+        colours = theme.tokens(self.palette())
+        colour = colours.dim if self._over else colours.states[VersionState.FAILED]
         paint_mark(painter, QPointF(self.width() / 2, self.height() / 2), VersionState.FAILED, colour)
         painter.end()
+
+
+class Heading(Label):
+    """One line, elided where there is no room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFont(theme.semibold(self.font()))
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class Text(QPlainTextEdit):
+    """A traceback, its end in view, where the exception is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName(tr("Traceback"))
+        self.setReadOnly(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        fixed.setPointSizeF(self.font().pointSizeF() * theme.SMALL)
+        self.setFont(fixed)
+        self.document().setDocumentMargin(theme.PADDING)
+        self.setMinimumHeight(LEAST_LINES * self.fontMetrics().lineSpacing() + 2 * theme.PADDING)
+
+    def show_text(self, text: str) -> None:
+        """Show this from its end."""
+        if text != self.toPlainText():
+            self.setPlainText(text)
+            self._show_end()
+
+    def _show_end(self) -> None:
+        """Scroll until the last line is the lowest one; at the bar's own end there would be room below it."""
+        bar, last = self.verticalScrollBar(), self.document().lastBlock()
+        bar.setValue(bar.maximum())
+        bottom = self.blockBoundingGeometry(last).translated(self.contentOffset()).bottom()
+        free = self.viewport().height() - theme.PADDING / 2 - bottom
+        bar.setValue(bar.maximum() - max(0, int(free / self.fontMetrics().lineSpacing())))
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_end()
 
 
 class TracebackPane(Panel):
@@ -55,22 +116,13 @@ class TracebackPane(Panel):
 
     def __init__(self, copy: QAction, save: QAction, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
-        self.heading = Label(selectable=True)
-        self.heading.setFont(theme.semibold(self.heading.font()))
-        self.heading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.text = QPlainTextEdit()
-        self.text.setAccessibleName(tr("Traceback"))
-        self.text.setReadOnly(True)
-        self.text.setFrameShape(QFrame.Shape.NoFrame)
-        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        fixed.setPointSizeF(self.font().pointSizeF() * theme.SMALL)
-        self.text.setFont(fixed)
-        self.text.document().setDocumentMargin(theme.PADDING)
+        self.heading = Heading()
+        self.mark = FailedMark()
+        self.text = Text()
         row = QHBoxLayout()
         row.setContentsMargins(theme.PADDING, theme.GRID, theme.PADDING, theme.GRID)
         row.setSpacing(2 * theme.GRID)
-        row.addWidget(FailedMark())
+        row.addWidget(self.mark)
         row.addWidget(self.heading, 1)
         row.addWidget(ActionButton(copy))
         row.addWidget(ActionButton(save))
@@ -87,14 +139,26 @@ class TracebackPane(Panel):
 
         `age` is how many seconds ago it failed, None when that is not known.
         """
-        text = worker.traceback if worker is not None else ""
+        text = worker.traceback.rstrip() if worker is not None else ""
         if worker is not None and text:
-            failed = tr("Worker {id} failed") if age is None else tr("Worker {id} failed {ago}")
-            heading = f"{failed.format(id=worker.id, ago=ago(age or 0))}: {worker.last_death}"
-            if heading != self.heading.text():
-                self.heading.setText(heading)
-                self.heading.setToolTip(worker.last_death)
-        if text != self.text.toPlainText():
-            self.text.setPlainText(text)
-            self.text.verticalScrollBar().setValue(self.text.verticalScrollBar().maximum())
+            self._show_heading(worker, age)
+        self.text.show_text(text)
         self.setVisible(bool(text))
+
+    def _show_heading(self, worker: WorkerSnapshot, age: float | None) -> None:
+        over = worker.state is WorkerState.READY
+        heading = tr("{what}: {cause}").format(what=_what_happened(worker.id, age, over=over), cause=worker.last_death)
+        self.mark.show_over(over=over)
+        self.heading.setForegroundRole(QPalette.ColorRole.PlaceholderText if over else QPalette.ColorRole.WindowText)
+        if heading != self.heading.text():
+            self.heading.setText(heading)
+            self.heading.setToolTip(worker.last_death)
+
+
+def _what_happened(worker: str, age: float | None, *, over: bool) -> str:
+    """Whether a worker failed, when, and whether it recovered."""
+    if age is None:
+        told = tr("Worker {id} failed and recovered") if over else tr("Worker {id} failed")
+    else:
+        told = tr("Worker {id} failed {ago} and recovered") if over else tr("Worker {id} failed {ago}")
+    return told.format(id=worker, ago=ago(age or 0))

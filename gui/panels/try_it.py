@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from gui import theme
+from gui import sample, theme
+from gui.dialogs.operation import red
 from gui.drops import read_drop
 from gui.tryit import snippets
 from gui.tryit.answer import Answer
@@ -30,11 +32,12 @@ from gui.widgets.tabs import Tabs
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from PySide6.QtGui import QDragEnterEvent, QDropEvent, QHideEvent, QShowEvent
 
     from engine.snapshots import Key
+    from gui.face import HostFace
     from gui.panels.selection import Selection
     from gui.tryit.answer import Exchange
     from gui.tryit.reading import Content
@@ -48,20 +51,21 @@ SHARES = [460, 640]
 class TryIt(Panel):
     """Request and answer, kept for each version.
 
-    `authorization` gives the headers that a listener asks for. Signals: `wanted` with the key of a version to select.
+    Signals: `wanted` with the key of a version to select.
     """
 
     wanted = Signal(object)
 
-    def __init__(self, authorization: Callable[[str], Mapping[str, str]], parent: QWidget | None = None) -> None:
+    def __init__(self, host: HostFace, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
         self.setAcceptDrops(True)
-        self.desk = Desk(authorization, self)
+        self.desk = Desk(host, self)
         self._key: Key | None = None
         self._base = ""
         self._seen: Exchange | None = None
         self.composer, self.answer, self.history = Composer(), AnswerView(), HistoryView()
         self.address, self.note = Caption(), Caption(wraps=True)
+        self.expired = ExpiredToken()
         self.send_button = Button(tr("Send"), primary=True)
         self.cancel_button = Button(tr("Cancel"))
         self.copy_button = Button(tr("Copy as") + " ▾")
@@ -93,7 +97,7 @@ class TryIt(Panel):
         row.addWidget(self.cancel_button)
         row.addStretch()
         row.addWidget(self.copy_button)
-        return _half(self.composer, self.address, row, self.note)
+        return _half(self.composer, self.address, row, self.expired, self.note)
 
     def _right(self) -> QWidget:
         self.pages.setAccessibleName(tr("Answer or history"))
@@ -103,13 +107,17 @@ class TryIt(Panel):
         stack.addWidget(self.answer)
         stack.addWidget(self.history)
         self.pages.currentChanged.connect(stack.setCurrentIndex)
+        self.pages.currentChanged.connect(lambda page: self.answer.head.setVisible(page == ANSWER))
         row = QHBoxLayout()
         row.addWidget(self.pages)
         row.addStretch()
+        row.addWidget(self.answer.head)
         return _half(row, stack)
 
     def _connect(self) -> None:
         self.composer.changed.connect(self._keep)
+        self.composer.file_page.sample.clicked.connect(self._send_sample)
+        self.expired.renew.clicked.connect(lambda: self.desk.renew(self._renewed))
         self.send_button.clicked.connect(self.send)
         self.cancel_button.clicked.connect(self.cancel)
         self.copy_button.clicked.connect(
@@ -143,6 +151,7 @@ class TryIt(Panel):
         if other:
             self.composer.show_draft(self.desk.draft(key))
             self._show_outcome()
+        self.composer.file_page.sample.setVisible(sample.is_sample(selection.version.snapshot))
         self._enable()
 
     def _keep_typed(self) -> None:
@@ -168,6 +177,7 @@ class TryIt(Panel):
             self.address.setToolTip(url)
         self.note.setText("")
         self.note.hide()
+        self.expired.hide()
 
     # Sending.
 
@@ -175,8 +185,24 @@ class TryIt(Panel):
         """Send what is composed, if it can be."""
         self._keep()
         if self._key is not None and self.send_button.isEnabled():
+            if self.desk.token_expired(self.composer.draft):
+                self.expired.show()
+                self.expired.renew.setFocus()
+                return
             self._seen = None
             self.desk.send(self._key, self.composer.draft, self._base)
+
+    def _send_sample(self) -> None:
+        draft = self.composer.draft
+        self._take(replace(draft, source=Source.FILE, path=sample.next_input(draft.path)))
+        self.send()
+
+    def _renewed(self, problem: str) -> None:
+        self.expired.hide()
+        if problem:
+            self._say(problem)
+        else:
+            self.send()
 
     def cancel(self) -> None:
         """End the request on its way."""
@@ -319,6 +345,23 @@ class TryIt(Panel):
         """End what runs, forget the history."""
         self._tick.stop()
         await self.desk.aclose()
+
+
+class ExpiredToken(QWidget):
+    """Says that the token has expired, with a button that renews it; hidden until then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renew = Button(tr("Renew and send"))
+        words = red(Caption(tr("The token has expired.")))
+        words.setToolTip(tr("Programs that use the old one need the new one then."))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2 * theme.GRID)
+        row.addWidget(words)
+        row.addWidget(self.renew)
+        row.addStretch()
+        self.hide()
 
 
 def name_of(answer: Answer) -> str:

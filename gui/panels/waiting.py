@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gui.graphs.history import Mark
 
 COLUMN = 64
+# How the width is parted between waiting times and batches.
+SHARES = (2, 3)
 FIGURES = len(Latency._fields)
 
 
@@ -30,6 +32,7 @@ class Waiting(QStackedWidget):
         self.title, self.now = Label(), Caption()
         self.title.setFont(theme.semibold(self.title.font()))
         self.recent, self.total = _figures(tr("Last 5 minutes")), _figures(tr("Since registration"))
+        self._captions: list[Caption] = []
         self.bars = Bars(tr("Batches by number of jobs"))
         self.empty = Caption(tr("No requests yet. Waiting times and batches appear with the first."))
         nothing = Panel()
@@ -51,8 +54,8 @@ class Waiting(QStackedWidget):
         right.addWidget(self.bars, 1)
         row.setContentsMargins(4 * theme.GRID, 3 * theme.GRID, 4 * theme.GRID, 3 * theme.GRID)
         row.setSpacing(10 * theme.GRID)
-        row.addLayout(left)
-        row.addLayout(right, 1)
+        row.addLayout(left, SHARES[0])
+        row.addLayout(right, SHARES[1])
         return page
 
     def _times(self) -> QGridLayout:
@@ -63,10 +66,12 @@ class Waiting(QStackedWidget):
         for place, name in enumerate(Latency._fields, 1):
             grid.addWidget(Caption(name), 0, place, Qt.AlignmentFlag.AlignRight)
             grid.setColumnMinimumWidth(place, COLUMN)
+            grid.setColumnStretch(place, 1)
         for row, (caption, values) in enumerate(
             ((tr("Last 5 minutes"), self.recent), (tr("Since registration"), self.total)), 1
         ):
-            grid.addWidget(Caption(caption), row, 0)
+            self._captions.append(Caption(caption))
+            grid.addWidget(self._captions[-1], row, 0)
             for place, value in enumerate(values, 1):
                 grid.addWidget(value, row, place, Qt.AlignmentFlag.AlignRight)
         return grid
@@ -78,8 +83,15 @@ class Waiting(QStackedWidget):
         self.title.setText(tr("Version {version}").format(version=version.key.version))
         self.now.setText(in_words(version.queue))
         _fill(self.recent, latency(mark.work.waits, work.waits) if mark else None)
+        self._show_recent(shown=mark is None or any(mark.work.waits))
         _fill(self.total, latency((), work.waits))
         self.bars.show_bars(bars(work.fills, version.batch_size))
+
+    def _show_recent(self, *, shown: bool) -> None:
+        """Jobs that all came in the last minutes need no line of their own for those."""
+        for widget in (self._captions[0], *self.recent):
+            if widget.isHidden() is shown:
+                widget.setVisible(shown)
 
 
 def in_words(queue: QueueSnapshot) -> str:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from gui.face import EngineFace
     from gui.panels.selection import Selection
 
+# Rows that the table shows over a traceback, and how few may be left of them where room is short.
+ROWS, LEAST_ROWS = 4, 2
+
 
 class Workers(Panel):
     """A bar of actions over a table; a selected worker's traceback opens under it.
@@ -45,6 +48,7 @@ class Workers(Panel):
         self.version: VersionSnapshot | None = None
         self.model: FlatModel[WorkerRecord] = FlatModel(columns.WORKERS, worker_cells, self)
         self.table = TableView(SortProxy(self.model, self), columns.WORKERS, tr("Workers"))
+        self.table.setObjectName("workers")
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.table.current_changed.connect(self._show_traceback)
         self.table.selectionModel().selectionChanged.connect(self.changed)
@@ -55,7 +59,9 @@ class Workers(Panel):
         split.setChildrenCollapsible(False)
         split.addWidget(self.table)
         split.addWidget(self.pane)
-        split.setSizes([120, 150])
+        split.setStretchFactor(1, 1)
+        split.setSizes([theme.HEADER_HEIGHT + ROWS * theme.ROW_HEIGHT, 0])
+        self.table.setMinimumHeight(theme.HEADER_HEIGHT + LEAST_ROWS * theme.ROW_HEIGHT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

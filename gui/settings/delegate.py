@@ -7,8 +7,9 @@ from PySide6.QtGui import QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from typing_extensions import override
 
+from engine.snapshots import VersionState
 from gui import theme
-from gui.settings.model import KEY, VALUE
+from gui.settings.model import IS_ALARM, KEY, VALUE
 from gui.tables.delegates import paint_ground
 from gui.words import DASH
 
@@ -34,7 +35,8 @@ class SettingDelegate(QStyledItemDelegate):
         font: QFont = index.data(Qt.ItemDataRole.FontRole) or option.font
         inner = option.rect.adjusted(theme.PADDING, 0, -theme.PADDING, -1)
         painter.setFont(font)
-        painter.setPen(colours.text if text and index.column() in {KEY, VALUE} else colours.dim)
+        ink = colours.text if text and index.column() in {KEY, VALUE} else colours.dim
+        painter.setPen(colours.states[VersionState.FAILED] if index.data(IS_ALARM) else ink)
         words = painter.fontMetrics().elidedText(text or DASH, Qt.TextElideMode.ElideMiddle, inner.width())
         painter.drawText(inner, QStyle.visualAlignment(option.direction, START), words)
         painter.restore()

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from gui import theme
+from gui.dialogs.operation import red
 from gui.widgets.basics import Button, Caption, Label
-from gui.widgets.fields import TextField
 from gui.words import tr
 
 if TYPE_CHECKING:
     from gui.settings.rows import Row
 
-FOLDERS, FILES, PYTHON = frozenset({"model_store"}), frozenset({"metrics_config"}), "worker_python"
+FOLDERS = frozenset({"model_store"})
+FILES = frozenset({"metrics_config", "certificate_file", "private_key_file"})
+PYTHON = "worker_python"
 SWITCH = ("true", "false")
 
 
@@ -34,8 +36,8 @@ class Editor(QWidget):
         self.name = Label(selectable=True)
         self.name.setFont(theme.semibold(self.name.font()))
         self.help = Caption(wraps=True)
-        self.message = Caption(wraps=True)
-        self.line, self.switch = TextField(), QComboBox()
+        self.alarm, self.message = red(Caption(wraps=True)), Caption(wraps=True)
+        self.line, self.switch = QLineEdit(), QComboBox()
         self.switch.addItems(SWITCH)
         self.default = Button(tr("Use default"))
         self.browse = Button(tr("Browse…"))
@@ -61,7 +63,13 @@ class Editor(QWidget):
         for widget in (self.name, self.help):
             column.addWidget(widget)
         column.addLayout(field)
+        column.addWidget(self.alarm)
         column.addWidget(self.message)
+
+    def show_door(self, door: str) -> None:
+        """Say in red what the setting opens, nothing when it opens nothing."""
+        self.alarm.setText(door)
+        self.alarm.setVisible(bool(door))
 
     def show_row(self, row: Row, text: str) -> None:
         """Offer this setting with this text."""

@@ -9,14 +9,16 @@ from PySide6.QtGui import QFont
 from typing_extensions import override
 
 from gui import theme
+from gui.settings.rows import doors, refusal, rows
 from gui.words import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.settings import Settings
     from gui.settings.rows import Drafts, Row
 
-SEARCHED = Qt.ItemDataRole.UserRole
+SEARCHED, IS_ALARM = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 KEY, VALUE, UNIT, DEFAULT, SOURCE = range(5)
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
@@ -25,14 +27,20 @@ NOWHERE = QModelIndex()
 class SettingsModel(QAbstractTableModel):
     """Rows that stay, with values out of the drafts."""
 
-    def __init__(self, rows: list[Row], drafts: Drafts, parent: QObject | None = None) -> None:
+    def __init__(self, settings: Settings, drafts: Drafts, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.rows = rows
+        self.rows = rows(settings)
+        self._settings = settings
         self._drafts = drafts
+        self.doors: dict[str, str] = {}
+        self.refusal = ""
         self._titles = (tr("Setting"), tr("Value"), tr("Unit"), tr("Default"), tr("Source"))
+        self.show_drafts()
 
     def show_drafts(self) -> None:
-        """Say that values and sources may read differently now."""
+        """Say that values and sources may read differently now, and see what they open."""
+        meant = self._drafts.meant(self._settings, self.rows)
+        self.doors, self.refusal = doors(meant), refusal(meant)
         self.dataChanged.emit(self.index(0, VALUE), self.index(len(self.rows) - 1, SOURCE))
 
     @override
@@ -61,13 +69,17 @@ class SettingsModel(QAbstractTableModel):
             Qt.ItemDataRole.DisplayRole: lambda: self._words(row, index.column()),
             Qt.ItemDataRole.ToolTipRole: lambda: self._tip(row, index.column()),
             Qt.ItemDataRole.FontRole: lambda: self._font(row, index.column()),
+            IS_ALARM: lambda: index.column() in {KEY, VALUE} and row.key in self.doors,
             SEARCHED: lambda: f"{row.key} {row.key.replace('_', ' ')} {row.help}",
         }
         answer = answers.get(role)
         return answer() if answer else None
 
     def _tip(self, row: Row, column: int) -> str:
-        return row.help if column == KEY else self._words(row, column)
+        if column in {KEY, VALUE} and row.key in self.doors:
+            return self.doors[row.key]
+        tips = {KEY: row.help, SOURCE: row.source}
+        return tips.get(column) or self._words(row, column)
 
     def _font(self, row: Row, column: int) -> QFont | None:
         return theme.semibold(QFont()) if column == VALUE and row.key in self._drafts.typed else None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine.errors import SettingsError
+from engine.exposure import open_doors, require_guarded
 from engine.settings import Settings, text_of
 from gui.words import tr
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.settings import Setting
 
 # What these say on screen is not what they are read from.
 ONLY_IN_FILES = frozenset({"models", "model_snapshot"})
+_PLACE = re.compile(r" line (\d+) \(.*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,11 @@ class Row:
     def is_switch(self) -> bool:
         """Whether it is true or false."""
         return self.default in {"true", "false"}
+
+    @property
+    def short_source(self) -> str:
+        """Where it comes from, without the folder: "config.properties, line 3"."""
+        return _PLACE.sub(r", line \1", self.source)
 
     def problem(self, text: str) -> str:
         """Say what is wrong with a text, empty when it can be saved."""
@@ -99,9 +110,33 @@ class Drafts:
         self.typed = {}
 
     def source(self, row: Row) -> str:
-        """Where the shown text comes from."""
+        """Where the shown text comes from, in few words."""
         if row.key in self.typed:
             return tr("Not saved yet")
         if not row.locked and self.text(row) != row.running:
             return tr("Saved, from the next start on")
-        return row.source
+        return row.short_source
+
+    def meant(self, running: Settings, rows: Sequence[Row]) -> Settings:
+        """The settings of the next start, as far as they are known and can be read."""
+        texts = [(row, self.text(row)) for row in rows if not row.locked]
+        wanted = {
+            row.key: row.setting.parse(text) if text != row.default else getattr(Settings(), row.key)
+            for row, text in texts
+            if text != row.running and (text == row.default or not row.problem(text))
+        }
+        return running.replace(**wanted)
+
+
+def doors(settings: Settings) -> dict[str, str]:
+    """What settings open beyond what Marina opens by itself, each by the key of the setting that does."""
+    return {door.partition(" ")[0]: door for door in open_doors(settings)}
+
+
+def refusal(settings: Settings) -> str:
+    """Why Marina would not start with these, empty when it would."""
+    try:
+        require_guarded(settings)
+    except SettingsError as error:
+        return str(error)
+    return ""

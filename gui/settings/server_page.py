@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
 from gui import theme
 from gui.settings.delegate import SettingDelegate
 from gui.settings.editor import Editor
 from gui.settings.model import SEARCHED, SettingsModel
-from gui.settings.rows import Drafts, Row, rows
+from gui.settings.rows import Drafts, Row
 from gui.tables.header import Header
 from gui.widgets.basics import Button, Caption, Rule
-from gui.widgets.fields import TextField
 from gui.words import counted, tr
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from engine.settings import Settings
 
-WIDTHS = (34, 28, 14, 28)
+WIDTHS = (34, 26, 18, 24)
 
 
 class ServerPage(QWidget):
@@ -41,18 +40,18 @@ class ServerPage(QWidget):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.drafts = Drafts()
-        self.model = SettingsModel(rows(settings), self.drafts, self)
+        self.model = SettingsModel(settings, self.drafts, self)
         self.proxy = QSortFilterProxyModel(self)
         self.proxy.setSourceModel(self.model)
         self.proxy.setFilterRole(SEARCHED)
         self.proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.search = TextField()
+        self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search settings"))
         self.search.setAccessibleName(tr("Search settings"))
         self.search.setClearButtonEnabled(True)
         self.table = self._table()
         self.editor = Editor()
-        self.hint = Caption()
+        self.hint = Caption(wraps=True)
         self.restart = Button(tr("Restart the server now"))
         self.save = Button(tr("Save"), primary=True)
         self._lay_out()
@@ -120,6 +119,7 @@ class ServerPage(QWidget):
         self.model.show_drafts()
         if row := self.current():
             self.editor.show_text(self.drafts.text(row))
+            self.editor.show_door(self.model.doors.get(row.key, ""))
             self.table.scrollTo(self.table.currentIndex())
         self._show_changes()
 
@@ -134,6 +134,9 @@ class ServerPage(QWidget):
         self.editor.setVisible(row is not None)
         if row is not None:
             self.editor.show_row(row, self.drafts.text(row))
+            self.editor.show_door(self.model.doors.get(row.key, ""))
+            # Once the editor has the room that it needs.
+            QTimer.singleShot(0, self.table, lambda: self.table.scrollTo(self.table.currentIndex()))
 
     def _type(self, text: str | None) -> None:
         if row := self.current():
@@ -147,5 +150,7 @@ class ServerPage(QWidget):
             problem for key, text in typed.items() if text is not None and (problem := by_key[key].problem(text))
         ]
         changed = counted(len(typed), "%n change is not saved yet.", "%n changes are not saved yet.") if typed else ""
+        if typed and self.model.refusal:
+            problems.append(self.model.refusal)
         self.hint.setText(problems[0] if problems else changed)
         self.save.setEnabled(bool(typed) and not problems)

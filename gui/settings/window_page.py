@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from gui import theme
 from gui.desktop import autostart
 from gui.desktop.tray import tray_reason
+from gui.drawing import places
 from gui.preferences import NOTIFICATIONS, SCHEME, TRAY
 from gui.widgets.basics import Caption
-from gui.widgets.fields import TickBox
 from gui.words import tr
 
 if TYPE_CHECKING:
     from gui.preferences import Preferences
-
-INDENT = 24
 
 
 class WindowPage(QWidget):
@@ -40,9 +38,9 @@ class WindowPage(QWidget):
             (tr("Dark"), Qt.ColorScheme.Dark),
         ):
             self.scheme.addItem(text, scheme)
-        self.notifications = TickBox(tr("Notify me while the window is not in front"))
-        self.tray = TickBox(tr("Keep running in the tray when the window is closed"))
-        self.autostart = TickBox(tr("Start Marina at login"))
+        self.notifications = QCheckBox(tr("Notify me while the window is not in front"))
+        self.tray = QCheckBox(tr("Keep running in the tray when the window is closed"))
+        self.autostart = QCheckBox(tr("Start Marina at login"))
         self._lay_out()
         self._show(tray_reason(), autostart.reason())
         self.scheme.activated.connect(lambda: preferences.put(SCHEME, Qt.ColorScheme(self.scheme.currentData())))
@@ -66,7 +64,7 @@ class WindowPage(QWidget):
             self.autostart: self.autostart_note,
         }
         for box, note in notes.items():
-            note.setIndent(INDENT)
+            note.setIndent(places.box(box.fontMetrics()) + places.gap(box.fontMetrics()))
             column.addSpacing(3 * theme.GRID)
             column.addWidget(box)
             column.addWidget(note)

@@ -55,12 +55,12 @@ class Arrangement:
         for kept in (self._orders, self._versions, self._tops):
             kept.pop(name, None)
 
-    def sort(self, column: int, *, descending: bool) -> None:
-        """Sort by this column from now on; ties go by name, then by version."""
-        self._column, self._descending = column, descending
-        self._versions.clear()
-        for name in self._models:
-            self.note(name)
+    def resorted(self, column: int, *, descending: bool) -> Arrangement:
+        """Return one by this column, ties by name, then by version. It is yet to be told of every model."""
+        fresh = Arrangement(self._models)
+        fresh._column, fresh._descending = column, descending
+        fresh._words, fresh._state, fresh._open = self._words, self._state, self._open
+        return fresh
 
     def show_only(self, text: str, state: VersionState | None) -> None:
         """Show models that have the state, None being any, and every word in name, version, cause or device."""
@@ -76,7 +76,8 @@ class Arrangement:
 
     def shown(self) -> list[str]:
         """The models shown, in order."""
-        names = [name for name in self._orders if self._is_shown(name)]
+        is_all = not self._words and self._state is None
+        names = list(self._orders) if is_all else [name for name in self._orders if self._is_shown(name)]
         return sorted(names, key=self._orders.__getitem__, reverse=self._descending)
 
     def rows(self) -> list[Row]:

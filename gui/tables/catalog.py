@@ -136,19 +136,19 @@ class Catalog:
     def work(self, seconds: float = math.inf) -> bool:
         """Bring records up to date for about so many seconds; returns whether to call again.
 
-        That all has been told is told in a call of its own when half the time is gone, as it may move every row.
+        That all has been told is told in a call of its own unless hardly any time is gone, as it may move every row.
         """
         started = time.perf_counter()
         self._update_until(started + seconds)
-        half = started + seconds / 2
-        if self._waiting or self._due or time.perf_counter() >= half:
+        soon = started + seconds / 8
+        if self._waiting or self._due or time.perf_counter() >= soon:
             return bool(self._waiting or self._due or not self._settled)
         if not self._settled:
             self._settled = True
             for listener in self._listeners:
                 listener.settled(measured=self._measuring)
             self._measuring = False
-        return time.perf_counter() >= half
+        return time.perf_counter() >= soon
 
     def _update_until(self, until: float) -> None:
         while names := list(islice(self._waiting or self._due, MODELS_AT_ONCE)):

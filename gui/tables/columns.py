@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class Column:
     """One column; `width` is in average characters, `numeric` puts it to the right, one per table `stretches`.
 
-    `name` is what the chooser of columns says where the header has no title; a `hidden` one shows when it is chosen.
+    `name` is what the chooser of columns says where the title is too short for it, `tip` what the header's tool tip
+    says; a `hidden` one shows when it is chosen.
     """
 
     title: str
@@ -21,17 +22,25 @@ class Column:
     stretches: bool = False
     hidden: bool = False
     name: str = ""
+    tip: str = ""
 
 
 MODELS = (
-    Column("Model", 42),
+    Column("Model", 40),
     Column("State", 40, stretches=True),
     Column("Workers", 14, numeric=True),
     Column("Device", 14),
     Column("Queue", 13, numeric=True),
     Column("Requests/s", 18, numeric=True),
-    Column("", 18, name="Recent requests"),
-    Column("p95, ms", 15, numeric=True),
+    Column(
+        "Last 30 s", 17, name="Recent requests", tip="Requests/s in the last 30 seconds: their shape, not their size"
+    ),
+    Column(
+        "p95, ms",
+        15,
+        numeric=True,
+        tip="95 % of the last requests took no longer than this; a model's is that of its slowest version",
+    ),
     Column("Memory", 16, numeric=True),
     Column("GPU memory", 20, numeric=True, hidden=True),
     Column("Versions", 15, numeric=True, hidden=True),
@@ -42,8 +51,8 @@ MODELS = (
 )
 
 WORKERS = (
-    Column("Worker", 16, numeric=True),
-    Column("State", 24),
+    Column("Worker", 15),
+    Column("State", 22),
     Column("Pid", 13, numeric=True),
     Column("Device", 15),
     Column("GPU memory", 20, numeric=True),

@@ -13,7 +13,7 @@ from gui import theme
 from gui.marks import SIZE, paint_mark
 from gui.tables import columns
 from gui.tables.models import CELL, OPEN, CellModel
-from gui.tables.records import NameCell, NumberCell, StateCell, TextCell, TrendCell
+from gui.tables.records import NameCell, StateCell, TextCell, TrendCell
 from gui.words import tr
 
 if TYPE_CHECKING:
@@ -32,17 +32,24 @@ FOCUS_BAR = 3
 BAR, BAR_WIDTH = 5, 64
 TREND_HEIGHT = 14
 LOWEST = 0.85  # of the least rate: a sparkline shows the shape, the number beside it the size
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 CENTRED = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
 
 
 class Pen:
-    """Writes along one cell from left to right."""
+    """Writes along one cell in the reading direction; places are counted from the left and mirrored when painted."""
 
-    def __init__(self, painter: QPainter, rect: QRect, font: QFont) -> None:
+    def __init__(self, painter: QPainter, rect: QRect, font: QFont, direction: Qt.LayoutDirection) -> None:
         self._painter = painter
+        self._cell = rect
         self._rest = QRect(rect)
         self._font = font
+        self._direction = direction
+
+    def _take(self, width: int) -> QRect:
+        """The place of the next piece, and the gap after it gone from the rest."""
+        piece = QRect(self._rest.left(), self._rest.top(), width, self._rest.height())
+        self._rest.setLeft(piece.right() + 1 + GAP)
+        return QStyle.visualRect(self._direction, self._cell, piece)
 
     def write(self, text: str, font: QFont, colour: QColor, flags: int = CENTRED) -> None:
         """One piece of text, elided at the cell's end, and the gap after it."""
@@ -54,29 +61,27 @@ class Pen:
             width = metrics.horizontalAdvance(shown)
         self._painter.setFont(font)
         self._painter.setPen(colour)
-        self._painter.drawText(self._rest, flags, shown)
-        self._rest.setLeft(self._rest.left() + width + GAP)
+        self._painter.drawText(QStyle.visualRect(self._direction, self._cell, self._rest), flags, shown)
+        self._take(width)
 
     def mark(self, state: StateCell, colour: QColor) -> None:
         """The state's mark."""
-        centre = QPointF(self._rest.left() + SIZE / 2, self._rest.center().y() + 0.5)
+        centre = QRectF(self._take(round(SIZE))).center()
         paint_mark(self._painter, centre, state.state, colour)
-        self._rest.setLeft(self._rest.left() + round(SIZE) + GAP)
 
     def bar(self, done: float, colour: QColor, ground: QColor) -> None:
         """How much is done, from 0 to 1."""
-        track = QRectF(self._rest.left(), self._rest.center().y() - BAR / 2 + 1, BAR_WIDTH, BAR)
+        track = QRectF(0, 0, BAR_WIDTH, BAR)
+        track.moveCenter(QRectF(self._take(BAR_WIDTH)).center() + QPointF(0, 0.5))
         paint_bar(self._painter, track, done, colour, ground)
-        self._rest.setLeft(round(track.right()) + GAP)
 
     def pill(self, text: str, colours: Tokens, ground: QColor) -> None:
         """A word in a rounded box."""
         font = theme.small(self._font)
         metrics = QFontMetrics(font)
-        box = QRectF(self._rest.left(), 0, metrics.horizontalAdvance(text) + 2 * GAP, metrics.height() + 2)
-        box.moveCenter(QPointF(box.center().x(), self._rest.center().y() + 0.5))
+        box = QRectF(0, 0, metrics.horizontalAdvance(text) + 2 * GAP, metrics.height() + 2)
+        box.moveCenter(QRectF(self._take(round(box.width()))).center())
         paint_pill(self._painter, box, text, font, colours.accent, ground)
-        self._rest.setLeft(round(box.right()) + GAP)
 
 
 def paint_pill(painter: QPainter, box: QRectF, text: str, font: QFont, ink: QColor, ground: QColor) -> None:
@@ -93,13 +98,17 @@ def paint_pill(painter: QPainter, box: QRectF, text: str, font: QFont, ink: QCol
 
 
 def paint_bar(painter: QPainter, track: QRectF, done: float, colour: QColor, ground: QColor) -> None:
-    """Fill a rounded track from the left up to `done`, from 0 to 1."""
+    """Fill a rounded track from where reading begins up to `done`, from 0 to 1."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     for width, brush in ((1.0, ground), (done, colour)):
         painter.setBrush(brush)
-        part = QRectF(track.left(), track.top(), track.width() * width, track.height())
+        part = QRectF(track)
+        if painter.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+            part.setLeft(track.right() - track.width() * width)
+        else:
+            part.setWidth(track.width() * width)
         painter.drawRoundedRect(part, track.height() / 2, track.height() / 2)
     painter.restore()
 
@@ -128,14 +137,15 @@ class CellDelegate(QStyledItemDelegate):
         selected = bool(option.state & QStyle.StateFlag.State_Selected)
         cell, colours = index.data(CELL), theme.tokens(option.palette)
         painter.save()
+        painter.setLayoutDirection(option.direction)
         model = index.model()
         within = isinstance(model, CellModel) and model.is_within(index.row())
         paint_ground(painter, option.rect, colours, selected=selected, alternate=within)
         pill = colours.surface if selected else colours.selection
         self._paint_cell(painter, option, index, cell, colours, pill)
         if index.column() == columns.NAME and _is_current(option.widget, index):
-            rect = option.rect
-            painter.fillRect(rect.left(), rect.top(), FOCUS_BAR, rect.height() - 1, colours.accent)
+            bar = QRect(option.rect.left(), option.rect.top(), FOCUS_BAR, option.rect.height() - 1)
+            painter.fillRect(QStyle.visualRect(option.direction, option.rect, bar), colours.accent)
         painter.restore()
 
     def _paint_cell(
@@ -152,20 +162,21 @@ class CellDelegate(QStyledItemDelegate):
         if isinstance(cell, NameCell):
             is_open = index.data(OPEN)
             if is_open is not None:
-                _arrow(painter, option.rect, colours.dim, is_open=is_open)
+                _arrow(painter, option, colours.dim, is_open=is_open)
             if is_open is not None or cell.is_within:
-                rect.setLeft(option.rect.left() + INDENT + (WITHIN_INDENT if cell.is_within else 0))
-            _name(Pen(painter, rect, font), cell, font, colours, ground=pill)
+                indent = INDENT - theme.PADDING + (WITHIN_INDENT if cell.is_within else 0)
+                inner = rect.adjusted(indent, 0, 0, 0)
+                rect = QStyle.visualRect(option.direction, rect, inner)
+            _name(Pen(painter, rect, font, option.direction), cell, font, colours, ground=pill)
         elif isinstance(cell, StateCell):
-            _state(Pen(painter, rect, font), cell, font, colours)
+            _state(Pen(painter, rect, font, option.direction), cell, font, colours)
         elif isinstance(cell, TrendCell):
             _trend(painter, rect, cell, colours)
         else:
             dim = isinstance(cell, TextCell) and cell.dim
-            flags = RIGHT
-            if not isinstance(cell, NumberCell):
-                flags = index.data(Qt.ItemDataRole.TextAlignmentRole) | Qt.TextFlag.TextSingleLine
-            Pen(painter, rect, font).write(cell.text, font, colours.dim if dim else colours.text, flags)
+            flags = index.data(Qt.ItemDataRole.TextAlignmentRole) | Qt.TextFlag.TextSingleLine
+            pen = Pen(painter, rect, font, option.direction)
+            pen.write(cell.text, font, colours.dim if dim else colours.text, flags)
 
 
 def _is_current(view: QWidget, index: Index) -> bool:
@@ -173,13 +184,14 @@ def _is_current(view: QWidget, index: Index) -> bool:
     return isinstance(view, QAbstractItemView) and view.hasFocus() and view.currentIndex().row() == index.row()
 
 
-def _arrow(painter: QPainter, rect: QRect, colour: QColor, *, is_open: bool) -> None:
-    half = ARROW / 2
+def _arrow(painter: QPainter, option: QStyleOptionViewItem, colour: QColor, *, is_open: bool) -> None:
+    half, rect = ARROW / 2, option.rect
+    mirrored = option.direction is Qt.LayoutDirection.RightToLeft
     points = [(-ARROW, -half), (0, half), (ARROW, -half)] if is_open else [(-half, -ARROW), (half, 0), (-half, ARROW)]
-    centre = QPointF(rect.left() + ARROW_AT, rect.center().y() + 0.5)
+    centre = QPointF(rect.right() - ARROW_AT if mirrored else rect.left() + ARROW_AT, rect.center().y() + 0.5)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(colour, HAIR))
-    painter.drawPolyline(QPolygonF([centre + QPointF(x, y) for x, y in points]))
+    painter.drawPolyline(QPolygonF([centre + QPointF(-x if mirrored else x, y) for x, y in points]))
 
 
 def _name(pen: Pen, cell: NameCell, font: QFont, colours: Tokens, *, ground: QColor) -> None:

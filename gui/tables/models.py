@@ -73,6 +73,9 @@ class CellModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self._alignment(section)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            tip = self._columns[section].tip
+            return tr(tip) if tip else None
         title = self._columns[section].title
         return tr(title) if title and role == Qt.ItemDataRole.DisplayRole else None
 

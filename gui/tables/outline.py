@@ -7,10 +7,11 @@ GUI thread.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QObject, Qt
+from PySide6.QtCore import QModelIndex, QObject, Qt, QTimer
 from typing_extensions import override
 
 from gui.tables import columns
@@ -22,7 +23,7 @@ from gui.tables.store import changed_columns, runs
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from engine.snapshots import VersionState
     from gui.tables.catalog import Catalog
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 # Rows whose cells are kept after they were read: several windows full.
 MOST_READ = 400
+# How long it may be worked out at a time what rows sort by, and the pause after it.
+SORT_SECONDS = 0.003
+PAUSE_MS = 5
 
 
 class Outline(CellModel):
@@ -39,7 +43,15 @@ class Outline(CellModel):
         super().__init__(columns.MODELS, parent)
         self._catalog = catalog
         self._arrangement = Arrangement(catalog.models)
+        # The next arrangement, and the models that it has not been told of.
+        self._coming: Arrangement | None = None
+        self._untold: Iterator[str] = iter(())
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(PAUSE_MS)
+        self._rest.timeout.connect(self._sort_on)
         self._rows: list[Row] = []
+        self._tops = 0
         self._places: dict[Row, int] = {}
         self._read: dict[Row, Cells] = {}
         self._held = False
@@ -52,11 +64,15 @@ class Outline(CellModel):
 
     def record(self, index: Index) -> ModelRecord | VersionRecord:
         """The model or version in the index's row."""
-        return self._record(self._rows[index.row()])
+        return self.record_of(self._rows[index.row()])
 
     def row(self, index: Index) -> Row:
         """The name of the model in the index's row, and the version's; None for the model itself."""
         return self._rows[index.row()]
+
+    def rows(self, first: int, last: int) -> list[Row]:
+        """The names of models and versions in these rows."""
+        return self._rows[first : last + 1]
 
     def find(self, name: str, version: str | None = None) -> QModelIndex:
         """The index of a model or a version, invalid when it is not shown."""
@@ -66,9 +82,10 @@ class Outline(CellModel):
     @property
     def shown_models(self) -> int:
         """How many models the filter leaves."""
-        return sum(version is None for _, version in self._rows)
+        return self._tops
 
-    def _record(self, row: Row) -> ModelRecord | VersionRecord:
+    def record_of(self, row: Row) -> ModelRecord | VersionRecord:
+        """The model or version of this name; raises KeyError."""
         name, version = row
         return self._catalog.models[name] if version is None else self._catalog.versions(name)[version]
 
@@ -78,7 +95,7 @@ class Outline(CellModel):
     def cells(self, row: int) -> Cells:
         key = self._rows[row]
         if key not in self._read:
-            self._read[key] = row_cells(self._record(key))
+            self._read[key] = row_cells(self.record_of(key))
         return self._read[key]
 
     @override
@@ -123,12 +140,29 @@ class Outline(CellModel):
 
     @override
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        self._arrangement.sort(column, descending=order is Qt.SortOrder.DescendingOrder)
+        self._coming = self._arrangement.resorted(column, descending=order is Qt.SortOrder.DescendingOrder)
+        self._untold = iter(list(self._catalog.models))
+        self._sort_on()
+
+    def _sort_on(self) -> None:
+        """Work out for a while what rows sort by from now on; when all of it is known they move, together."""
+        until = time.perf_counter() + SORT_SECONDS
+        for name in self._untold:
+            if self._coming is not None and name in self._catalog.models:
+                self._coming.note(name)
+            if time.perf_counter() >= until:
+                self._rest.start()
+                return
+        self._arrangement, self._coming = self._coming or self._arrangement, None
         self._arrange()
+
+    def _arrangements(self) -> list[Arrangement]:
+        return [self._arrangement] if self._coming is None else [self._arrangement, self._coming]
 
     def show_only(self, text: str, state: VersionState | None) -> None:
         """Filter by text and state from now on; empty and None show everything."""
-        self._arrangement.show_only(text, state)
+        for arrangement in self._arrangements():
+            arrangement.show_only(text, state)
         self._arrange()
 
     def set_open(self, names: Collection[str], *, is_open: bool) -> None:
@@ -163,7 +197,8 @@ class Outline(CellModel):
         going = set(rows)
         for name, version in going:
             if version is None:
-                self._arrangement.forget(name)
+                for arrangement in self._arrangements():
+                    arrangement.forget(name)
         for row in going:
             self._read.pop(row, None)
         self._become([row for row in self._rows if row not in going])
@@ -173,9 +208,10 @@ class Outline(CellModel):
         alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         every = tuple(range(len(columns.MODELS)))
         self._moved = True
+        for arrangement in self._arrangements():
+            for name in [name for name, version in rows if version is None]:
+                arrangement.note(name)
         for row in rows:
-            if row[1] is None:
-                self._arrangement.note(row[0])
             place = self._places.get(row)
             if place is None:
                 self._came |= row[1] is None or self._arrangement.is_open(row[0])
@@ -183,7 +219,7 @@ class Outline(CellModel):
                 continue
             old = self._read.get(row)
             if old is not None:
-                self._read[row] = row_cells(self._record(row))
+                self._read[row] = row_cells(self.record_of(row))
             # What nobody has read lately is not worth comparing.
             alike[every if old is None else changed_columns(old, self._read[row])].append(place)
         for changed, places in alike.items():
@@ -246,4 +282,5 @@ class Outline(CellModel):
 
     def _take(self, rows: list[Row]) -> None:
         self._rows = rows
+        self._tops = sum(version is None for _, version in rows)
         self._places = {row: place for place, row in enumerate(rows)}

@@ -1,6 +1,7 @@
 """The view of the models table: rows that open and close by the arrow before the name and by keys. The GUI thread.
 
 Keys: Right opens a model or goes to its first version, Left closes it or goes from a version to its model; + - * too.
+Where one reads from right to left, Left and Right change places.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 
 OPENING = {Qt.Key.Key_Right: True, Qt.Key.Key_Plus: True, Qt.Key.Key_Left: False, Qt.Key.Key_Minus: False}
 
+MIRRORED = {Qt.Key.Key_Right: Qt.Key.Key_Left, Qt.Key.Key_Left: Qt.Key.Key_Right}
+
 
 class OutlineView(TableView):
     """The models table."""
 
     def __init__(self, outline: Outline, parent: QWidget | None = None) -> None:
         super().__init__(outline, columns.MODELS, tr("Models"), parent)
+        self.setObjectName("models")
         self._outline = outline
 
     @property
@@ -64,6 +68,8 @@ class OutlineView(TableView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         current = self.currentIndex()
         key = cast("Qt.Key", event.key())
+        if self.isRightToLeft():
+            key = MIRRORED.get(key, key)
         if current.isValid() and key == Qt.Key.Key_Asterisk:
             self.expand_all()
         elif current.isValid() and key in OPENING:
@@ -98,5 +104,7 @@ class OutlineView(TableView):
     def _arrow_at(self, place: QPoint) -> QModelIndex:
         """The row whose arrow is here, invalid for none."""
         index = self.indexAt(place)
-        on_arrow = index.column() == columns.NAME and place.x() < self.visualRect(index).left() + INDENT
+        cell = self.visualRect(index)
+        into = cell.right() - place.x() if self.isRightToLeft() else place.x() - cell.left()
+        on_arrow = index.column() == columns.NAME and into < INDENT
         return index if on_arrow and index.data(OPEN) is not None else QModelIndex()

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QMenu, QTa
 from typing_extensions import override
 
 from gui import theme
+from gui.style import paint_by_delegate
 from gui.tables.choice import ColumnChoice
 from gui.tables.delegates import CellDelegate
 from gui.tables.header import Header
@@ -65,6 +66,7 @@ class TableView(QTableView):
         copy.activated.connect(self.copy_rows)
 
     def _look_flat(self) -> None:
+        paint_by_delegate(self)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setShowGrid(False)
         self.setWordWrap(False)

@@ -70,7 +70,10 @@ class Status(QWidget):
 
 
 class AnswerView(Panel):
-    """One outcome, or that there is none yet. Signals: `save_wanted` with the answer."""
+    """One outcome, or that there is none yet; `head`, its status and facts, is for whoever has room above.
+
+    Signals: `save_wanted` with the answer.
+    """
 
     save_wanted = Signal(object)
 
@@ -104,25 +107,25 @@ class AnswerView(Panel):
         self._blank = blank
         self.headers.setFixedHeight((HEADER_LINES + 1) * self.headers.fontMetrics().lineSpacing())
         self.headers.hide()
-        top = QHBoxLayout()
+        self.facts.setMinimumWidth(1)
+        self.head = QWidget()
+        top = QHBoxLayout(self.head)
+        top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(3 * theme.GRID)
         for widget in (self.status, self.facts):
             top.addWidget(widget)
-        top.addStretch()
         self.foot = QWidget()
         below = QHBoxLayout(self.foot)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(2 * theme.GRID)
         below.addWidget(self.save)
         below.addWidget(self.player)
-        below.addStretch()
+        below.addWidget(self.kind, 1)
         below.addWidget(self.headers_toggle)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2 * theme.GRID)
-        column.addLayout(top)
         column.addWidget(self.help)
-        column.addWidget(self.kind)
         column.addWidget(self.body, 1)
         column.addWidget(self.headers)
         column.addWidget(self.foot)

@@ -13,7 +13,7 @@ from gui import theme
 from gui.dialogs.disclosure import Toggle
 from gui.tryit.parts import FileField, PartsEditor
 from gui.tryit.request import BINARY, JSON, TEXT, Draft, Source, Verb
-from gui.widgets.basics import Caption, Panel
+from gui.widgets.basics import Button, Caption, Panel
 from gui.widgets.tabs import Tabs
 from gui.words import tr
 
@@ -34,12 +34,21 @@ class FilePage(Panel):
         super().__init__()
         self.file = FileField()
         self.hint = Caption(tr("Drop a file here, or"))
+        self.sample = Button(tr("Send a sample input"))
+        self.sample.setToolTip(tr("Send an image that comes with Marina; another one each time"))
+        self.sample.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
         column.addStretch()
         column.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self.file, 0, Qt.AlignmentFlag.AlignHCenter)
+        choices = QHBoxLayout()
+        choices.setSpacing(2 * theme.GRID)
+        choices.addStretch()
+        choices.addWidget(self.file)
+        choices.addWidget(self.sample)
+        choices.addStretch()
+        column.addLayout(choices)
         column.addStretch()
 
     def show_path(self, path: Path | None) -> None:

@@ -16,20 +16,23 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.errors import MarinaError
 from engine.tasks import TaskGroup
 from engine.threads import Threads
+from engine.tokens import TokenKind
 from gui.tryit.answer import Exchange, Failure
 from gui.tryit.history import History
 from gui.tryit.reading import read_content
-from gui.tryit.request import Draft
+from gui.tryit.request import Draft, parse_headers
 from gui.tryit.sending import send
 from gui.words import tr
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from engine.snapshots import Key
+    from gui.face import HostFace
     from gui.tryit.answer import Answer
     from gui.tryit.reading import Content
 
@@ -55,9 +58,9 @@ class Desk(QObject):
     received = Signal(object, bytes)
     opened = Signal(object, object)
 
-    def __init__(self, authorization: Callable[[str], Mapping[str, str]], parent: QObject | None = None) -> None:
+    def __init__(self, host: HostFace, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._authorization = authorization
+        self._host = host
         self._threads = Threads("try-it", 2)
         self._tasks = TaskGroup()
         self._drafts: dict[Key, Draft] = {}
@@ -80,7 +83,24 @@ class Desk(QObject):
     @property
     def needs_token(self) -> bool:
         """Whether the inference API asks for one."""
-        return bool(self._authorization("inference"))
+        return bool(self._host.authorization("inference"))
+
+    def token_expired(self, draft: Draft) -> bool:
+        """Whether the window's own token, which would go with this draft, opens nothing any more."""
+        own = any(name.lower() == "authorization" for name, _ in parse_headers(draft.headers))
+        return not own and any(token.is_expired for token in self._host.tokens() if token.kind is TokenKind.INFERENCE)
+
+    def renew(self, done: Callable[[str], None]) -> None:
+        """Have the inference token renewed; `done` is told why that failed, or nothing."""
+        self._tasks.start(self._renew(done), "renew the inference token")
+
+    async def _renew(self, done: Callable[[str], None]) -> None:
+        problem = ""
+        try:
+            await self._host.renew(TokenKind.INFERENCE)
+        except (MarinaError, OSError) as error:
+            problem = tr("The token cannot be renewed: {cause}").format(cause=error)
+        done(problem)
 
     def send(self, key: Key, draft: Draft, base: str) -> None:
         """Begin to send, unless a request to this version is on its way; `base` is the inference address."""
@@ -107,9 +127,10 @@ class Desk(QObject):
         try:
             outcome = await send(
                 draft.request(base, key),
-                self._authorization("inference"),
+                self._host.authorization("inference"),
                 self._threads,
                 lambda piece: self.received.emit(key, piece),
+                certificate=self._host.settings.certificate_file,
             )
             exchange = Exchange(key, draft, at, outcome)
         finally:

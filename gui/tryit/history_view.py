@@ -60,6 +60,7 @@ class HistoryView(Panel):
         super().__init__(parent=parent)
         self.model: FlatModel[Exchange] = FlatModel(COLUMNS, cells, self)
         self.table = TableView(SortProxy(self.model, self), COLUMNS, tr("Requests of this run"))
+        self.table.setObjectName("requests")
         self.table.activated.connect(self._choose)
         self.table.clicked.connect(self._choose)
         self.clear_button = Button(tr("Clear history"))

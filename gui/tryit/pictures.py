@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LEAST = QSize(120, 32)
-# Small images are made larger, by whole numbers only so that each pixel stays a square.
-LARGEST_SCALE = 8
 
 
 def fitted(image: QSize, room: QSize) -> QSize:
-    """The size of an image in a room: smaller to fit, larger by a whole number."""
+    """The size of an image in a room: it fills it, enlarged by a whole number so that each pixel stays square."""
     if image.isEmpty() or room.isEmpty():
         return QSize(0, 0)
-    scale = min(room.width() // image.width(), room.height() // image.height(), LARGEST_SCALE)
-    if scale >= 1:
+    scale = min(room.width() // image.width(), room.height() // image.height())
+    if scale > 1:
         return image * scale
     return image.scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
 
@@ -49,7 +47,7 @@ class ImageView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         size = fitted(self._image.size(), self.size() - QSize(2, 2))
         painter = QPainter(self)
-        smooth = size.width() < self._image.width()
+        smooth = not self._image.isNull() and size.width() % self._image.width() != 0
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
         box = QRectF(1, 1, size.width(), size.height())
         painter.drawImage(box, self._image)

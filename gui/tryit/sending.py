@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -18,10 +19,11 @@ from typing_extensions import override
 
 from gui.tryit.answer import Answer, Failure, Outcome
 from gui.tryit.request import Source, type_of_file
+from gui.tryit.trust import fingerprint
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from aiohttp.abc import AbstractStreamWriter
 
@@ -116,16 +118,19 @@ async def send(
     threads: Threads,
     on_piece: Callable[[bytes], None],
     most: int = MOST_IN_MEMORY,
+    certificate: Path | None = None,
 ) -> Outcome:
     """Send and receive; `on_piece` hears the pieces of an answer that the server streams.
 
+    Over https nothing, and no token, is sent to a server whose certificate is not the first in the file `certificate`.
     Returns a Failure for what went wrong on the way; cancelling leaves nothing behind.
     """
     began = time.perf_counter()
     sink = Sink(threads, most)
     try:
         body = await _body(request, threads)
-        async with _session() as session:
+        trusted = await threads.run(fingerprint, certificate) if is_encrypted(request.url) else True
+        async with _session(trusted) as session:
             answer = await _exchange(session, request, authorization, body, sink, on_piece, began)
             await threads.run(sink.close)
             return answer
@@ -137,11 +142,15 @@ async def send(
         raise
 
 
-def _session() -> aiohttp.ClientSession:
+def is_encrypted(url: str) -> bool:
+    """Whether it goes over TLS."""
+    return url.lower().startswith("https:")
+
+
+def _session(trusted: aiohttp.Fingerprint | bool) -> aiohttp.ClientSession:  # noqa: FBT001 - as aiohttp has it
     """A session for one request. How long a model may take is the server's to say: it answers when that is over."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-    # The listener is this very program, reached at the address it took: there is no other identity to check.
-    connector = aiohttp.TCPConnector(ssl=False, force_close=True)
+    connector = aiohttp.TCPConnector(ssl=trusted, force_close=True)
     return aiohttp.ClientSession(
         connector=connector, timeout=timeout, max_line_size=MOST_HEADER, max_field_size=MOST_HEADER
     )
@@ -206,14 +215,37 @@ async def _file(path: Path, threads: Threads, content_type: str) -> FilePayload:
 
 def failure_words(error: BaseException, url: str) -> str:
     """What went wrong on the way to the server or back, and what helps."""
-    if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
-        return tr("{url} did not take the connection within {seconds} s.").format(url=url, seconds=int(CONNECT_SECONDS))
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return tr("Nothing answers at {url}: {cause}. Is the server running?").format(url=url, cause=error.strerror)
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return tr("The answer broke off before its end. The worker may have died, or the server stopped.")
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
-        return tr("The server closed the connection without an answer. The body may be larger than it allows.")
+    for kinds, words in _ON_THE_WAY:
+        if isinstance(error, kinds):
+            return words().format(url=url, seconds=int(CONNECT_SECONDS), cause=getattr(error, "strerror", ""))
     if isinstance(error, OSError) and error.filename:
         return tr("{file} cannot be read: {cause}").format(file=error.filename, cause=error.strerror)
     return str(error) or type(error).__name__
+
+
+# The first that fits: some are kinds of others.
+_ON_THE_WAY: tuple[tuple[tuple[type[BaseException], ...], Callable[[], str]], ...] = (
+    (
+        (aiohttp.ServerTimeoutError, TimeoutError),
+        lambda: tr("{url} did not take the connection within {seconds} s."),
+    ),
+    (
+        (aiohttp.ServerFingerprintMismatch,),
+        lambda: tr(
+            "{url} shows another certificate than certificate_file has now, so nothing was sent. "
+            "Restart the server if the file is newer."
+        ),
+    ),
+    (
+        (aiohttp.ClientConnectorError,),
+        lambda: tr("Nothing answers at {url}: {cause}. Is the server running?"),
+    ),
+    (
+        (aiohttp.ClientPayloadError,),
+        lambda: tr("The answer broke off before its end. The worker may have died, or the server stopped."),
+    ),
+    (
+        (aiohttp.ServerDisconnectedError, ConnectionError),
+        lambda: tr("The server closed the connection without an answer. The body may be larger than it allows."),
+    ),
+)

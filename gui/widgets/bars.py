@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gui.graphs.fills import Bar
 
-WIDEST = 72
+WIDEST = 96
 GAP = 6
 LEAST_HEIGHT = 90
 # A bar of few among very many is still to be seen.
@@ -25,7 +25,7 @@ LEAST_BAR = 1.5
 
 
 class Bars(QWidget):
-    """Bars from the left, as wide as there is room for, on a line with their labels under it."""
+    """Bars that share the width, each in the middle of its part, on a line with their labels under it."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,18 +56,19 @@ class Bars(QWidget):
             return
         line = self.fontMetrics().height() + theme.GRID
         room = max(1, self.height() - 2 * line)
-        width = min(WIDEST, self.width() / len(self.bars))
+        width = self.width() / len(self.bars)
         most = max(1, *(bar.amount for bar in self.bars))
         painter = QPainter(self)
         for place, bar in enumerate(self.bars):
             height = max(LEAST_BAR, room * bar.amount / most) if bar.amount else 0
             self._paint_bar(painter, QRectF(place * width, line + room - height, width, height), bar)
-        painter.fillRect(QRectF(0, line + room, width * len(self.bars), 1), theme.tokens(self.palette()).border)
+        painter.fillRect(QRectF(0, line + room, self.width(), 1), theme.tokens(self.palette()).border)
         painter.end()
 
     def _paint_bar(self, painter: QPainter, box: QRectF, bar: Bar) -> None:
         colours, line = theme.tokens(self.palette()), self.fontMetrics().height() + theme.GRID
-        painter.fillRect(box.adjusted(GAP / 2, 0, -GAP / 2, 0), colours.accent)
+        beside = max(GAP, box.width() - WIDEST) / 2
+        painter.fillRect(box.adjusted(beside, 0, -beside, 0), colours.accent)
         painter.setPen(colours.dim)
         under = QRectF(box.left(), box.bottom() + 1, box.width(), line)
         painter.drawText(under, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, bar.label)

@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from engine.snapshots import VersionState
 from gui import theme
+from gui.drawing import controls, places
 from gui.words import tr
 
 if TYPE_CHECKING:
     from gui.theme import Tokens
 
 TRACK = 6
-HOVER = 106
 
 
 class Button(QPushButton):
@@ -33,7 +33,8 @@ class Button(QPushButton):
     @override
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(self.text()) + 2 * theme.PADDING + 8, metrics.height() + 14)
+        width = metrics.horizontalAdvance(self.text()) + 2 * theme.PADDING + 8
+        return QSize(width, places.control_height(metrics))
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -52,7 +53,7 @@ class Button(QPushButton):
 
     def _ground(self, colours: Tokens) -> QColor:
         ground = colours.accent if self._primary and self.isEnabled() else colours.surface
-        return ground.darker(HOVER) if self.isEnabled() and (self.underMouse() or self.isDown()) else ground
+        return ground.darker(controls.HOVER) if self.isEnabled() and (self.underMouse() or self.isDown()) else ground
 
     def _ink(self, colours: Tokens) -> QColor:
         if not self.isEnabled():

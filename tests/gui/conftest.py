@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from qasync import QEventLoop  # type: ignore[import-untyped]  # it has no stubs
 
+from gui import refresh
+from gui.loop import Loop
+from gui.tables import outline
 from gui.theme import Theme
 from tests.gui.fakes import FakeEngine, FakeHost
 
@@ -38,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def run(qapp: QApplication) -> Iterator[Run]:
     """Runs a coroutine to its end on the Qt loop."""
     qapp.setQuitOnLastWindowClosed(False)
-    loop = QEventLoop(qapp)
+    loop = Loop(qapp)
     asyncio.set_event_loop(loop)
     yield loop.run_until_complete
     left = asyncio.all_tasks(loop)
@@ -60,3 +63,10 @@ def engine() -> FakeEngine:
 @pytest.fixture
 def host(engine: FakeEngine) -> FakeHost:
     return FakeHost(engine)
+
+
+@pytest.fixture(autouse=True)
+def shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the window would show in slices it shows in one, whatever else the machine does."""
+    monkeypatch.setattr(refresh, "SLICE_SECONDS", math.inf)
+    monkeypatch.setattr(outline, "SORT_SECONDS", math.inf)

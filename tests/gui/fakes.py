@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from engine.snapshots import (
     WorkerSnapshot,
     WorkerState,
 )
+from engine.tokens import TokenInfo, TokenKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -113,6 +115,7 @@ class FakeEngine:
         self.lines: dict[Key, list[LogLine]] = {}
         self.running: list[Act] = []
         self.told: tuple[str, ...] = ()
+        self.offered: list[str] = []
         self.the_machine = Machine(cpu=22.0, cores=16, memory_used=9_400 * MB, memory_total=128_000 * MB)
         self._revision = 1
         self._touched: dict[Key, int] = {}
@@ -221,6 +224,13 @@ class FakeEngine:
         await self._called("add_to_store", path)
         return path.name
 
+    async def stored_archives(self) -> list[str]:
+        return sorted(self.stored)
+
+    async def discard_from_store(self, file_name: str) -> None:
+        self.calls.append(("discard_from_store", file_name))
+        self.stored.discard(file_name)
+
     async def plan_archive(self, paths: Sequence[Path]) -> ArchivePlan:
         await self._called("plan_archive", *paths)
         return look(paths)
@@ -233,6 +243,17 @@ class FakeEngine:
         progress(Progress("packing", MB, 3 * MB))
         await self._called("make_archive", plan)
         return Path("/store", plan.archive)
+
+    async def try_source(self, registration: Registration) -> str:
+        await self._called("try_source", registration)
+        return "The archive is there: 12.5 MB, encrypted with SSE-KMS."
+
+    def offers(self) -> tuple[str, ...]:
+        return tuple(self.offered)
+
+    def decline(self, file_name: str) -> None:
+        self.calls.append(("decline", file_name))
+        self.offered.remove(file_name)
 
     async def inspect(self, file_name: str) -> ArchiveSummary:
         await self._called("inspect", file_name)
@@ -249,9 +270,24 @@ class FakeHost:
         self.gate: asyncio.Event | None = None
         self.settings = Settings()
         self.headers: dict[str, str] = {}
+        self.known: tuple[TokenInfo, ...] = ()
 
     def authorization(self, listener: str) -> Mapping[str, str]:
         return self.headers if listener in ADDRESSES else {}
+
+    @property
+    def key_file(self) -> Path | None:
+        return Path("/run/marina/key_file.json") if self.known else None
+
+    def tokens(self) -> tuple[TokenInfo, ...]:
+        return self.known
+
+    async def renew(self, kind: TokenKind) -> None:
+        self.calls.append(f"renew {kind}")
+        fresh = TokenInfo(kind, f"fresh-{kind}", datetime.now(UTC) + timedelta(hours=1))
+        self.known = tuple(fresh if token.kind is kind else token for token in self.known)
+        if kind is TokenKind.INFERENCE:
+            self.headers = {"Authorization": f"Bearer {fresh.key}"}
 
     @property
     def addresses(self) -> Mapping[str, str]:

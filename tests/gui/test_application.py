@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import AddressInUseError, SettingsError, StoreError
 from engine.settings import Settings
+from gui import sample
 from gui.application import Application
 from gui.dialogs.address import AddressDialog
 from gui.theme import Theme
@@ -230,3 +231,29 @@ def test_saved_settings_that_were_passed_over_are_named_in_the_window(run: Run, 
         await asyncio.wait_for(task, 5)
 
     run(body())
+
+
+def test_files_of_the_command_line_wait_for_a_start_that_succeeds(run: Run, theme: Theme) -> None:
+    hosts = Hosts(StoreError("The record of models is in use."))
+    named = Settings(open_files=(Path("/downloads/digits.mar"),), sample=True)
+
+    async def body() -> None:
+        application = Application(named, hosts, theme, reload=Settings)
+        task = asyncio.get_running_loop().create_task(application.run())
+        await until(lambda: application.window is not None)
+        assert application.window is not None
+        await until(application.window.browser.not_running.isVisible)
+        application.restart()
+        await until(lambda: len(hosts.made) == 2)
+        await running(application)
+        calls = hosts.made[1][1].engine.calls
+        await until(lambda: ("add_to_store", Path("/downloads/digits.mar")) in calls)
+        await until(lambda: ("add_to_store", sample.ARCHIVE) in calls)
+        application.restart()
+        await until(lambda: len(hosts.made) == 3)
+        application.leave()
+        await asyncio.wait_for(task, 5)
+
+    run(body())
+    opened = [(settings.open_files, settings.sample) for settings, _ in hosts.made]
+    assert opened == [(named.open_files, True), (named.open_files, True), ((), False)]

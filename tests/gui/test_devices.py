@@ -8,7 +8,7 @@ import psutil
 import pytest
 from PySide6.QtCore import Qt
 
-from engine.snapshots import Changes, GpuSnapshot
+from engine.snapshots import Changes, GpuSnapshot, Machine
 from gui.panels.devices import Devices
 from gui.panels.status_line import StatusLine
 from gui.tables.catalog import Catalog, Totals
@@ -47,6 +47,14 @@ def test_each_device_says_how_full_it_is(devices: Devices) -> None:
     assert devices.processors.name.text() == "CPU · 16 cores"
     assert devices.processors.line.text() == "22 % · 9.4 of 128 GB"
     assert gpu.accessibleName() == "GPU 0 · H200: 51 of 139 GB · 64 %"
+
+
+def test_what_was_not_measured_yet_is_no_zero(devices: Devices, engine: FakeEngine) -> None:
+    engine.the_machine = Machine(cpu=0.0, cores=16, memory_used=0, memory_total=0)
+    devices.look()
+    assert devices.processors.line.text() == "–"  # noqa: RUF001 - it is the window's dash
+    assert devices.processors.name.text() == "CPU · 16 cores"
+    devices._names.wait()
 
 
 def test_who_holds_a_gpu_is_named_ours_by_model_strangers_by_process(devices: Devices, qtbot: QtBot) -> None:

@@ -45,14 +45,21 @@ def test_what_has_outlived_two_looks_is_collected_in_the_end(monkeypatch: pytest
     old = Cycle()
     weakref.finalize(old, lambda: gone.append(True))
     gc.collect()
-    gc.freeze()
     del old
-    gc.collect()
+    gc.collect(1)
     assert not gone
     monkeypatch.setattr(garbage, "FULL_SECONDS", 0.0)
     Collector().collect_due()
     assert gone
-    gc.unfreeze()
+
+
+def test_what_the_imports_made_is_never_looked_through(qapp: QApplication) -> None:  # noqa: ARG001 - timers need it
+    was_on = gc.isenabled()
+    with collected_here():
+        made = gc.get_freeze_count()
+        Collector().collect_due()
+        assert gc.get_freeze_count() == made > len(gc.get_objects())
+    assert gc.isenabled() is was_on
 
 
 def test_automatic_collection_is_as_it_was_afterwards(qapp: QApplication) -> None:  # noqa: ARG001 - timers need it

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QMainWindow
 
+from engine.snapshots import VersionState
 from gui import refresh
+from gui.actions import Actions
+from gui.panels.browser import Browser
 from gui.refresh import Refresher
 from gui.tables import outline
 from gui.tables.catalog import Catalog
@@ -33,6 +37,11 @@ MODELS, VERSIONS = 1000, ("1.0", "1.1", "2.0")
 CHANGED = 750  # versions between two looks: each of 3,000 once a second
 LONGEST_SLICE = 0.008  # seconds of processor time, in the middle of many
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
+
+
+@pytest.fixture(autouse=True)
+def shown_at_once() -> None:
+    """Here slices are what is looked at."""
 
 
 @pytest.fixture
@@ -74,9 +83,9 @@ def view(qtbot: QtBot, catalog: Watched) -> OutlineView:
 
 
 @pytest.fixture
-def refresher(large_engine: FakeEngine, catalog: Watched, view: OutlineView) -> Iterator[Refresher]:
+def refresher(qtbot: QtBot, large_engine: FakeEngine, catalog: Watched, view: OutlineView) -> Iterator[Refresher]:
     refresher = Refresher(large_engine, catalog)
-    refresher.pull()
+    look(qtbot, refresher, figures=True)
     view.expand_all()
     yield refresher
     refresher.close()
@@ -103,7 +112,7 @@ def test_a_slice_of_a_thousand_models_at_work_is_short(
 ) -> None:
     dice = random.Random(1)
     looks = 6
-    refresher.pull()
+    look(qtbot, refresher, figures=True)
     catalog.slices.clear()
     for _ in range(looks):
         serve_some(large_engine, dice)
@@ -129,6 +138,7 @@ def test_sorted_by_a_live_column_rows_move_once_a_look_and_quickly(
         taken.append(time.thread_time() - started)
 
     view.sortByColumn(4, Qt.SortOrder.DescendingOrder)
+    qtbot.waitUntil(lambda: view.outline._coming is None)
     view.choose(view.outline.find("model-0500"))
     monkeypatch.setattr(Outline, "_arrange", timed)
     dice = random.Random(5)
@@ -159,6 +169,35 @@ def test_a_refresh_makes_cells_for_what_is_seen_and_for_nothing_else(
     assert len(made) <= 4 * (view.viewport().height() // view.rowHeight(0) + 2)
 
 
+def test_with_everything_selected_a_refresh_asks_only_for_what_failed(
+    qtbot: QtBot, refresher: Refresher, large_engine: FakeEngine, catalog: Watched
+) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    browser = Browser(catalog, Actions(window))
+    browser.setParent(window)
+    failed = a_version("model-0007", "1.1", state=VersionState.FAILED, is_default=False)
+    large_engine.put(failed)
+    look(qtbot, refresher, figures=False)
+    qtbot.waitUntil(lambda: browser.model._coming is None)
+    browser.model.set_all_open(is_open=True)
+    assert (browser.count_selected(), browser.selected_failed()) == (0, [])
+    browser.table.selectAll()
+    assert browser.count_selected() == len(browser.selected_versions()) == MODELS * len(VERSIONS)
+    assert failed in browser.selected_failed()
+    assert len(browser.selected_failed()) == len(VERSIONS)
+    browser.table.collapse_all()
+    assert browser.count_selected() == len(browser.selected_versions())
+    taken: list[float] = []
+    browser.table.selectAll()
+    for _ in range(9):
+        started = time.thread_time()
+        browser.count_selected()
+        browser.selected_failed()
+        taken.append(time.thread_time() - started)
+    assert statistics.median(taken) < LONGEST_SLICE / 2
+
+
 def test_slices_end_with_what_the_engine_has(
     qtbot: QtBot, refresher: Refresher, catalog: Watched, large_engine: FakeEngine, view: OutlineView
 ) -> None:
@@ -174,13 +213,13 @@ def test_slices_end_with_what_the_engine_has(
 
 
 def test_what_is_removed_while_slices_are_left_stays_removed(
-    engine: FakeEngine, catalog: Watched, view: OutlineView, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, engine: FakeEngine, catalog: Watched, view: OutlineView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "SLICE_SECONDS", 0.0)
     tester = QAbstractItemModelTester(view.model(), FATAL)
     engine.put(*(a_version(str(number), version) for number in range(30) for version in VERSIONS))
     refresher = Refresher(engine, catalog)
-    refresher.pull()
+    look(qtbot, refresher, figures=True)
+    monkeypatch.setattr(refresh, "SLICE_SECONDS", 0.0)
     dice = random.Random(3)
     serve_some(engine, dice, 60)
     engine.put(a_version("fresh"))
@@ -188,7 +227,8 @@ def test_what_is_removed_while_slices_are_left_stays_removed(
     assert refresher._rest.isActive(), "all of it was shown at once"
     for key in {*dice.sample(list(engine.versions), 30), a_version("fresh").key}:
         engine.remove(key)
-    refresher.pull()
+    monkeypatch.undo()
+    look(qtbot, refresher, figures=True)
     refresher.close()
     assert {record.snapshot.key for record in catalog} == set(engine.versions)
     assert set(catalog.models) == {key.name for key in engine.versions}

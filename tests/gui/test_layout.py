@@ -19,7 +19,7 @@ SCREEN = QRect(0, 0, 1920, 1080)
 class Columns(QTreeView):
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.setAccessibleName(name)
+        self.setObjectName(name)
         self.now = b"first"
 
     def save_columns(self) -> bytes:
@@ -39,7 +39,7 @@ class House(QWidget):
         self.split.setObjectName("main")
         self.split.addWidget(QLabel("above"))
         self.split.addWidget(QLabel("below"))
-        self.columns = Columns("Models")
+        self.columns = Columns("models")
         self.plain = QTreeView()
         column = QVBoxLayout(self)
         for widget in (self.tabs, self.split, self.columns, self.plain):
@@ -116,3 +116,34 @@ def test_a_window_is_no_larger_than_its_screen(house: House) -> None:
 )
 def test_a_window_can_be_held_by_its_top(window: QRect, *, held: bool) -> None:
     assert layout.can_be_held(window, SCREEN) is held
+
+
+def test_a_change_is_saved_a_moment_later_so_that_a_crash_loses_little(house: House, qtbot: QtBot) -> None:
+    preferences = Preferences()
+    keeper = layout.Keeper(house, house.tabs, preferences)
+    keeper.pause.setInterval(1)
+    keeper.pause.stop()
+    house.tabs.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: preferences.get(TAB) == 2)
+    before = preferences.state("geometry")
+    house.resize(333, 444)
+    qtbot.waitUntil(lambda: preferences.state("geometry") != before)
+    for signal in (house.columns.header().sectionResized, house.columns.header().sectionMoved):
+        keeper.pause.stop()
+        signal.emit(0, 10, 77)
+        assert keeper.pause.isActive()
+    keeper.pause.stop()
+    house.split.splitterMoved.emit(20, 1)
+    assert keeper.pause.isActive()
+
+
+def test_after_the_end_nothing_is_saved_any_more(house: House, qtbot: QtBot) -> None:
+    preferences = Preferences()
+    keeper = layout.Keeper(house, house.tabs, preferences)
+    keeper.pause.setInterval(1)
+    house.tabs.setCurrentIndex(1)
+    keeper.close()
+    assert preferences.get(TAB) == 1
+    house.tabs.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: not keeper.pause.isActive())
+    assert preferences.get(TAB) == 1

@@ -40,8 +40,10 @@ AS_VALUES = {
     "one if n == 1 else many",
     "name",
     "title",
+    "tip",
     "text",
     "name.capitalize()",
+    "name[:1].upper() + name[1:]",
     "state.value.capitalize()",
 }
 # What stays as it is in every language: data, names, and what is made of signs alone.

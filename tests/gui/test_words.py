@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from engine.making import Kind
 from engine.snapshots import Progress, VersionState, WorkerState
 from gui import words
+from gui.logs.levels import Level
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_thousands_are_parted_by_thin_spaces() -> None:
@@ -61,3 +68,13 @@ def test_every_worker_state_has_a_mark() -> None:
 def test_an_archive_is_named_by_its_last_part() -> None:
     assert words.base_name("https://models.example/store/digits.mar") == "digits.mar"
     assert words.base_name("digits.mar") == "digits.mar"
+
+
+def test_what_the_engine_says_in_one_word_can_be_translated() -> None:
+    assert {kind.value for kind in Kind} == set(words.KINDS)
+    assert {level.name.capitalize() for level in Level} == set(words.LEVELS)
+    sources = (
+        path.read_text(encoding="utf-8") for folder in ("engine", "gui") for path in ROOT.glob(f"{folder}/**/*.py")
+    )
+    phases = {phase for source in sources for phase in re.findall(r'\b(?:Meter|Progress)\("(\w+)"', source)}
+    assert {phase.capitalize() for phase in phases} == set(words.PHASES)

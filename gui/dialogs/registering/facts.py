@@ -45,24 +45,19 @@ class Facts(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self._sum = QWidget()
-        row = QHBoxLayout(self._sum)
+        checksum = QWidget()
+        row = QHBoxLayout(checksum)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.digest, 1)
         row.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
-        for widget in (self.facts, self._sum, self.listing, self.warning):
+        for widget in (self.facts, checksum, self.listing, self.warning):
             column.addWidget(widget)
 
-    def show_summary(self, summary: ArchiveSummary | None) -> None:
-        """Show what is inside; None says that it is read after the download."""
-        for widget in (self.facts, self._sum, self.listing):
-            widget.setVisible(summary is not None)
-        if summary is None:
-            self.warning.setText(tr("Read after the download. Nothing in it runs before its workers start."))
-            return
+    def show_summary(self, summary: ArchiveSummary) -> None:
+        """Show what is inside."""
         self._sha256 = summary.sha256
         self.facts.setText(_facts(summary))
         self.digest.setText(tr("SHA-256 {sum}").format(sum=_parted(summary.sha256)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
 
-from engine.registration import RANGES, RUNTIMES
+from engine.registration import RANGES, RUNTIMES, SHA256
 from gui.dialogs.registering.defaults import defaults
 from gui.dialogs.registering.fields import NumberField
 from gui.words import tr
@@ -43,6 +43,8 @@ class Parameters(QObject):
         self.max_batch_delay = self._number(tr("Max batch delay, ms"), "max_batch_delay")
         self.response_timeout = self._number(tr("Response timeout, s"), "response_timeout")
         self.startup_timeout = self._number(tr("Startup timeout, s"), "startup_timeout")
+        self.sha256 = self._text(tr("SHA-256"))
+        self.sha256.setPlaceholderText(tr("not checked"))
         self.initial_workers.set_value(1)
         self._show_defaults()
 
@@ -66,7 +68,7 @@ class Parameters(QObject):
     @property
     def more(self) -> list[tuple[str, QWidget]]:
         """The rest."""
-        fields = (self.handler, self.runtime, self.response_timeout, self.startup_timeout)
+        fields = (self.handler, self.runtime, self.response_timeout, self.startup_timeout, self.sha256)
         return [*((field.accessibleName(), field) for field in fields), ("", self.synchronous)]
 
     def show_summary(self, summary: ArchiveSummary | None) -> None:
@@ -83,7 +85,12 @@ class Parameters(QObject):
 
     def problem(self) -> str:
         """Say what is wrong with the first field that is wrong."""
-        return self._problem_of_name() or next(filter(None, (field.problem() for field in self.numbers.values())), "")
+        problems = (
+            self._problem_of_name(),
+            *(field.problem() for field in self.numbers.values()),
+            self._problem_of_sum(),
+        )
+        return next(filter(None, problems), "")
 
     def fill(self, registration: Registration) -> Registration:
         """Return the registration with what the fields say; what the archive says already is left out."""
@@ -99,6 +106,7 @@ class Parameters(QObject):
             initial_workers=self.initial_workers.value,
             response_timeout=self.response_timeout.value,
             startup_timeout=self.startup_timeout.value,
+            sha256=self.sha256.text().strip() or None,
         )
 
     def _problem_of_name(self) -> str:
@@ -108,6 +116,10 @@ class Parameters(QObject):
         if "/" in name or name != name.strip() or not name.isprintable():
             return tr("The model name has a slash, spaces around it or characters that cannot be seen.")
         return ""
+
+    def _problem_of_sum(self) -> str:
+        digits = self.sha256.text().strip()
+        return tr("SHA-256 must be 64 hexadecimal digits.") if digits and not SHA256.fullmatch(digits) else ""
 
     def _show_defaults(self) -> None:
         version = self._summary.version if self._summary else ""

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from engine.exposure import patterns_reaching_inside
 from gui.words import tr
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 REMOTE = re.compile(r"(https?|s3|file)://", re.IGNORECASE)
 SHOWN = 4
-# Addresses that nobody outside should be able to make Marina read; a pattern that matches one opens its kind.
-PRIVATE_HOSTS = ("127.0.0.1", "localhost", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "[::1]")
-PRIVATE = ("file:///x.mar", *(f"{scheme}://{host}/x.mar" for scheme in ("http", "https") for host in PRIVATE_HOSTS))
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
@@ -42,8 +40,7 @@ def allowed_words(settings: Settings) -> str:
 
 def warning(settings: Settings) -> str:
     """Say that the setting opens this machine or its networks; empty when it does not."""
-    allowed = settings.allowed_urls or ()
-    if any(_matches(pattern, url) for pattern in allowed for url in PRIVATE):
+    if patterns_reaching_inside(settings):
         return tr("The setting allowed_urls opens addresses of this machine or its network to everybody who registers.")
     return ""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, QStringListModel, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QCompleter, QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from gui import theme
@@ -15,7 +15,7 @@ from gui.widgets.basics import Button, Caption
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from engine.settings import Settings
 
@@ -44,6 +44,11 @@ class Source(QObject):
         """Whether the request for an http or https URL carries AWS's signature."""
         return False
 
+    @property
+    def profile(self) -> str | None:
+        """The AWS profile that signs, None for the one that AWS finds."""
+        return None
+
     def problem(self) -> str:
         """Say what is wrong with the input, empty when nothing is."""
         raise NotImplementedError
@@ -52,7 +57,7 @@ class Source(QObject):
 class FileSource(Source):
     """A file, or a name in the model store.
 
-    Signals: `chosen` with the path of a file to copy, `named` when a name has been typed.
+    Signals: `chosen` with the path of a file to copy, `named` when a name has been typed or picked.
     """
 
     chosen = Signal(str)
@@ -63,8 +68,18 @@ class FileSource(Source):
         self.archive = _line(tr("Archive"), tr("Choose or drop a .mar, or type its name in the model store"))
         self.choose = Button(tr("Choose…"))
         self.choose.setAutoDefault(False)
-        super().__init__([(tr("Archive"), _beside(self.archive, self.choose))], self.archive, parent)
+        self.pick = Button("▾")
+        self.pick.setToolTip(tr("Pick an archive that is in the model store"))
+        self.pick.setAccessibleName(self.pick.toolTip())
+        self.pick.setAutoDefault(False)
+        self.pick.hide()
+        field = _beside(self.archive, self.pick, self.choose)
+        super().__init__([(tr("Archive"), field)], self.archive, parent)
         self._parent = parent
+        self._stored = QStringListModel(self)
+        self.completer = _completer(self._stored, self.archive)
+        self.completer.activated.connect(lambda _name: self.named.emit())
+        self.pick.clicked.connect(self._list_all)
         self.choose.clicked.connect(self._ask)
         self.archive.textChanged.connect(self.changed)
         self.archive.editingFinished.connect(self.named)
@@ -77,6 +92,16 @@ class FileSource(Source):
     @override
     def problem(self) -> str:
         return "" if self.url else tr("Choose an archive, or type its name in the model store.")
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Let these archives of the model store be picked."""
+        self._stored.setStringList(names)
+        self.pick.setVisible(bool(names))
+
+    def _list_all(self) -> None:
+        self.archive.setFocus()
+        self.completer.setCompletionPrefix("")
+        self.completer.complete()
 
     def _ask(self) -> None:
         chooser = QFileDialog(self._parent, tr("Choose an archive"))
@@ -96,7 +121,8 @@ class UrlSource(Source):
         self.line = _line(tr("URL"), "https://models.example/digits.mar")
         self.sign = _check(tr("Sign with AWS credentials (S3 with SSE-KMS)"))
         self.reach = Reach(settings)
-        rows = [(tr("URL"), self.line), ("", self.reach), ("", self.sign)]
+        self.test = _test_button()
+        rows = [(tr("URL"), _beside(self.line, self.test)), ("", self.reach), ("", self.sign)]
         super().__init__(rows, self.line, parent)
         self.line.textChanged.connect(self.changed)
         self.sign.toggled.connect(self.changed)
@@ -125,18 +151,21 @@ class S3Source(Source):
         self.bucket = _line(tr("Bucket"), "my-models")
         self.key = _line(tr("Key"), "vision/digits.mar")
         self.region = _line(tr("Region"), tr("as AWS finds it"))
+        self.of_profile = _line(tr("Profile"), tr("as AWS finds it"))
+        self.test = _test_button()
         self.sign = _check(tr("Encrypted with SSE-KMS (sign with AWS credentials)"))
         self.reach = Reach(settings)
         rows = [
             (tr("Bucket"), self.bucket),
-            (tr("Key"), self.key),
+            (tr("Key"), _beside(self.key, self.test)),
             (tr("Region"), self.region),
+            (tr("Profile"), self.of_profile),
             ("", self.sign),
             ("", self.reach),
         ]
         super().__init__(rows, self.bucket, parent)
         self.sign.setChecked(True)
-        for line in (self.bucket, self.key, self.region):
+        for line in (self.bucket, self.key, self.region, self.of_profile):
             line.textChanged.connect(self.changed)
         self.sign.toggled.connect(self.changed)
 
@@ -160,6 +189,11 @@ class S3Source(Source):
     def is_signed(self) -> bool:
         return self.sign.isChecked() and bool(self._region)
 
+    @property
+    @override
+    def profile(self) -> str | None:
+        return self.of_profile.text().strip() or None
+
     @override
     def problem(self) -> str:
         bucket, key = self.bucket.text().strip(), self.key.text().strip().lstrip("/")
@@ -171,7 +205,8 @@ class Reach(QWidget):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.allowed = Caption(reach.allowed_words(settings), wraps=True)
+        read = tr("Read after the download; nothing in it runs before its workers start.")
+        self.allowed = Caption(f"{reach.allowed_words(settings)} {read}", wraps=True)
         self.warning = red(Caption(reach.warning(settings), wraps=True))
         self.warning.setVisible(bool(self.warning.text()))
         column = QVBoxLayout(self)
@@ -188,18 +223,34 @@ def _line(label: str, hint: str) -> QLineEdit:
     return line
 
 
+def _test_button() -> Button:
+    button = Button(tr("Test"))
+    button.setToolTip(tr("Look whether the archive is there and may be read, without fetching it"))
+    button.setAutoDefault(False)
+    return button
+
+
 def _check(text: str) -> QCheckBox:
     box = QCheckBox(text)
     box.setAccessibleName(text)
     return box
 
 
-def _beside(line: QLineEdit, button: Button) -> QWidget:
+def _completer(names: QStringListModel, line: QLineEdit) -> QCompleter:
+    completer = QCompleter(names, line)
+    completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+    completer.setFilterMode(Qt.MatchFlag.MatchContains)
+    line.setCompleter(completer)
+    return completer
+
+
+def _beside(line: QLineEdit, *buttons: Button) -> QWidget:
     field = QWidget()
     row = QHBoxLayout(field)
     row.setContentsMargins(0, 0, 0, 0)
     row.addWidget(line, 1)
-    row.addWidget(button)
-    # A taller field would push its label out of line.
-    button.setFixedHeight(line.sizeHint().height())
+    for button in buttons:
+        row.addWidget(button)
+        # A taller field would push its label out of line.
+        button.setFixedHeight(line.sizeHint().height())
     return field

@@ -38,5 +38,11 @@ def test_a_program_of_any_name_is_started_as_it_is(name: str) -> None:
 
 
 def test_this_marina_can_be_started() -> None:
-    assert Path(autostart.command()[0]).is_file()
+    assert Path(autostart.command({})[0]).is_file()
     assert autostart.reason() == ""
+
+
+def test_marina_starts_in_the_home_that_it_has_now(tmp_path: Path) -> None:
+    home = tmp_path / "my home"
+    assert autostart.command({"MARINA_HOME": str(home)}) == ["env", f"MARINA_HOME={home}", *autostart.command({})]
+    assert f'Exec="env" "MARINA_HOME={home}"' in autostart.entry(autostart.command({"MARINA_HOME": str(home)}))

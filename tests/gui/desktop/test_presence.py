@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,17 +8,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPalette
 
 from engine.snapshots import Key, VersionState
-from gui.desktop import presence
+from gui.desktop import happenings, presence
+from gui.desktop import notices as notices_module
 from gui.desktop.notices import Notices
 from gui.preferences import NOTIFICATIONS, SCHEME, TRAY, TRAY_EXPLAINED, Preferences
-from gui.tables.records import VersionRecord
+from gui.tables.records import ModelRecord, VersionRecord
 from gui.window import Window
 from tests.gui.fakes import FakeEngine, FakeHost, a_version, until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from gui.desktop.happenings import Happening, Looks
     from gui.theme import Theme
     from tests.gui.fakes import Run
 
@@ -150,6 +153,30 @@ def test_a_hidden_window_still_hears_of_changes_unless_nobody_wants_to(drive: Dr
     drive(preferences, body)
 
 
+def test_a_model_that_is_the_same_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+
+    def counted(before: Looks | None, states: Mapping[Key, VersionState], now: float) -> tuple[Looks, list[Happening]]:
+        looks.append(states)
+        return happenings.look(before, states, now)
+
+    monkeypatch.setattr(notices_module, "look", counted)
+    notices = Notices(lambda: True)
+    due: list[list[str]] = []
+    notices.due.connect(due.append)
+    well = [a_record(VersionState.READY), replace(a_record(VersionState.READY), name="other")]
+    for now in range(3):
+        notices.look(well, now)
+    assert len(looks) == len(well)
+    ill = a_record(VersionState.FAILED)
+    notices.look([ill, well[1]], 4)
+    notices.look([well[1]], 5)
+    notices.look([ill, well[1]], 6)
+    assert len(looks) == len(well) + 2
+    notices.flush()
+    assert due == [["2 models failed: digits 1.0, digits 1.0"]]
+
+
 def test_nothing_is_told_while_somebody_looks() -> None:
     looking = True
     notices = Notices(lambda: not looking)
@@ -170,8 +197,8 @@ def test_nothing_is_told_while_somebody_looks() -> None:
     assert due == []
 
 
-def a_record(state: VersionState) -> VersionRecord:
-    return VersionRecord(a_version(state=state))
+def a_record(state: VersionState) -> ModelRecord:
+    return ModelRecord("digits", (VersionRecord(a_version(state=state)),))
 
 
 def test_the_layout_is_saved_with_the_window_and_reset(drive: Drive, tmp_path: Path) -> None:

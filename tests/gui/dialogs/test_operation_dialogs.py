@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 
@@ -15,6 +15,7 @@ from engine.snapshots import Changes, GpuSnapshot, Machine
 from gui.dialogs.about import AboutDialog
 from gui.dialogs.address import AddressDialog, Answer
 from gui.dialogs.asking import ask
+from gui.dialogs.disclosure import LINES
 from gui.dialogs.scale import ScaleDialog
 from gui.dialogs.set_default import SetDefaultDialog
 from gui.dialogs.unregister import UnregisterDialog
@@ -304,3 +305,24 @@ def test_what_is_taller_than_the_screen_scrolls_above_the_buttons(run: Run, engi
         await task
 
     run(grow())
+
+
+def test_words_come_before_the_curl_lines_of_which_many_scroll(run: Run, engine: FakeEngine) -> None:
+    versions = [a_version(f"model{number}") for number in range(40)]
+
+    async def look() -> None:
+        dialog = UnregisterDialog(engine, versions, lambda _: 1, BASE)
+        task = asyncio.get_running_loop().create_task(ask(dialog))
+        await until(dialog.isVisible)
+        below = dialog.disclosure.mapTo(dialog, QPoint(0, 0)).y()
+        assert dialog.words.mapTo(dialog, QPoint(0, dialog.words.height())).y() <= below
+        dialog.disclosure.toggle.click()
+        lines = dialog.disclosure.lines
+        line = dialog.disclosure.line.fontMetrics().lineSpacing()
+        await until(lambda: lines.height() >= LINES * line)
+        assert lines.height() <= (LINES + 1) * line
+        assert lines.verticalScrollBar().maximum() > 0
+        dialog.reject()
+        await task
+
+    run(look())

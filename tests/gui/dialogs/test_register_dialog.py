@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 
-from engine.errors import ArchiveNotFoundError, CancelledActError, ConflictError, InvalidArchiveError, RequirementsError
+from engine.errors import (
+    ArchiveNotFoundError,
+    CancelledActError,
+    ConflictError,
+    DownloadError,
+    InvalidArchiveError,
+    RequirementsError,
+)
 from engine.registration import Registration
 from engine.settings import Settings
 from engine.snapshots import Key, Progress
@@ -64,7 +71,11 @@ def test_a_file_is_copied_and_looked_into_but_not_registered(run: Run, engine: F
         assert dialog.words.text() == "Registers digits and starts 1 worker."
 
     assert drive(run, engine, DROPPED, look) is False
-    assert engine.calls == [("add_to_store", DROPPED), ("inspect", "digits.mar")]
+    assert engine.calls == [
+        ("add_to_store", DROPPED),
+        ("inspect", "digits.mar"),
+        ("discard_from_store", "digits.mar"),
+    ]
 
 
 def test_registering_sends_what_differs_from_the_archive(run: Run, engine: FakeEngine) -> None:
@@ -171,8 +182,8 @@ def test_a_url_needs_no_look_inside(run: Run, engine: FakeEngine) -> None:
         dialog.file.archive.editingFinished.emit()
         assert dialog.source is dialog.url
         assert dialog.accept_button.isEnabled()
-        assert dialog.facts.warning.isVisible()
-        assert "Read after the download" in dialog.facts.warning.text()
+        assert not dialog.facts.isVisible()
+        assert "Read after the download" in dialog.url.reach.allowed.text()
         workers = dialog.parameters.initial_workers
         workers.set_value(0)
         assert dialog.words.text() == "Registers digits.mar without workers. Scale it to serve."
@@ -207,6 +218,52 @@ def test_what_the_settings_allow_is_said_and_private_addresses_are_warned_of(run
         assert "opens addresses of this machine" in dialog.url.reach.warning.text()
 
     drive(run, engine, "https://models.example/digits.mar", look, settings)
+
+
+def test_an_address_is_tried_before_it_is_fetched(run: Run, engine: FakeEngine) -> None:
+    async def test(dialog: RegisterDialog) -> None:
+        assert not dialog.s3.test.isEnabled()
+        dialog.tabs.setCurrentIndex(2)
+        dialog.s3.bucket.setText("models")
+        dialog.s3.key.setText("digits.mar")
+        dialog.s3.of_profile.setText("research")
+        assert dialog.s3.test.isEnabled()
+        dialog.s3.test.click()
+        assert not dialog.s3.test.isEnabled()
+        await until(dialog.banner.isVisible)
+        assert dialog.banner.text.text() == "The archive is there: 12.5 MB, encrypted with SSE-KMS."
+        assert dialog.s3.test.isEnabled()
+        engine.error = DownloadError("Failed to download archive from: s3://models/digits.mar. 404 NoSuchKey.")
+        dialog.s3.test.click()
+        await until(lambda: "NoSuchKey" in dialog.banner.text.text())
+
+    assert drive(run, engine, None, test) is False
+    assert {call[0] for call in engine.calls} == {"try_source"}
+    [registration] = {call[1] for call in engine.calls}
+    assert isinstance(registration, Registration)
+    assert (registration.url, registration.s3_profile) == ("s3://models/digits.mar", "research")
+
+
+def test_a_name_in_the_store_is_filled_in_and_looked_into(run: Run, engine: FakeEngine) -> None:
+    async def look(dialog: RegisterDialog) -> None:
+        await until(dialog.accept_button.isEnabled)
+        assert dialog.source is dialog.file
+        assert dialog.file.url == "digits.mar"
+
+    drive(run, engine, "digits.mar", look)
+    assert engine.calls == [("inspect", "digits.mar")]
+
+
+def test_a_sha256_to_check_against_is_taken_along(run: Run, engine: FakeEngine) -> None:
+    async def fill(dialog: RegisterDialog) -> None:
+        dialog.parameters.sha256.setText("00ff")
+        assert dialog.words.text() == "SHA-256 must be 64 hexadecimal digits."
+        assert not dialog.accept_button.isEnabled()
+        dialog.parameters.sha256.setText(" " + "0f" * 32)
+        assert dialog.registration().sha256 == "0f" * 32
+        assert f"sha256={'0f' * 32}" in dialog.curl()
+
+    drive(run, engine, "https://models.example/digits.mar", fill)
 
 
 def test_an_object_of_s3_is_asked_for_as_the_engine_takes_it(run: Run, engine: FakeEngine) -> None:
@@ -379,3 +436,64 @@ def test_a_name_that_cannot_be_seen_is_refused(run: Run, engine: FakeEngine) -> 
         assert "spaces around it" in dialog.words.text()
 
     drive(run, engine, DROPPED, rename)
+
+
+def test_a_copy_goes_again_when_the_registration_failed_and_was_given_up(run: Run, engine: FakeEngine) -> None:
+    async def fail(dialog: RegisterDialog) -> None:
+        await until(dialog.accept_button.isEnabled)
+        engine.error = ConflictError("digits is registered.")
+        dialog.submit()
+        await until(dialog.banner.isVisible)
+
+    assert drive(run, engine, DROPPED, fail) is False
+    assert engine.calls[-1] == ("discard_from_store", "digits.mar")
+
+
+def test_what_was_in_the_store_before_stays_there(run: Run, engine: FakeEngine) -> None:
+    engine.stored = {"digits.mar"}
+
+    async def look(dialog: RegisterDialog) -> None:
+        await until(dialog.accept_button.isEnabled)
+
+    drive(run, engine, DROPPED, look)
+    assert ("discard_from_store", "digits.mar") not in engine.calls
+
+
+def test_of_several_copies_the_registered_one_stays(run: Run, engine: FakeEngine) -> None:
+    async def change_ones_mind(dialog: RegisterDialog) -> None:
+        await until(dialog.accept_button.isEnabled)
+        dialog.take_file("/downloads/signs.mar")
+        await until(lambda: dialog.file.url == "signs.mar" and dialog.accept_button.isEnabled())
+        dialog.submit()
+        await until(lambda: not dialog.isVisible())
+
+    assert drive(run, engine, DROPPED, change_ones_mind) is True
+    assert [call for call in engine.calls if call[0] == "discard_from_store"] == [("discard_from_store", "digits.mar")]
+
+
+def test_an_archive_of_the_store_can_be_picked(run: Run, engine: FakeEngine) -> None:
+    engine.stored = {"digits.mar", "signs.mar"}
+
+    async def pick(dialog: RegisterDialog) -> None:
+        await until(dialog.file.pick.isVisible)
+        dialog.file.pick.click()
+        popup = dialog.file.completer.popup()
+        assert popup is not None
+        assert popup.isVisible()
+        model = popup.model()
+        assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["digits.mar", "signs.mar"]
+        dialog.file.archive.setText("signs.mar")
+        dialog.file.completer.activated.emit("signs.mar")
+        popup.hide()
+        await until(dialog.accept_button.isEnabled)
+
+    drive(run, engine, None, pick)
+    assert engine.calls == [("inspect", "signs.mar")]
+
+
+def test_an_empty_store_offers_nothing(run: Run, engine: FakeEngine) -> None:
+    async def look(dialog: RegisterDialog) -> None:
+        await until(lambda: not dialog._tasks._tasks)
+        assert not dialog.file.pick.isVisible()
+
+    drive(run, engine, None, look)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.snapshots import BUCKETS, Key, Work
-from gui.graphs.history import MARK_SECONDS, SECONDS, TICKS, Figures, History
+from gui.graphs.history import MARK_SECONDS, SECONDS, TICKS, Figures, History, Track
 from tests.gui.fakes import a_queue, a_version, a_worker
 
 if TYPE_CHECKING:
@@ -70,6 +70,48 @@ def test_percentiles_are_milliseconds_of_the_jobs_in_between() -> None:
     assert newest(history).p50 < newest(history).p95 < newest(history).p99
     note(history, 3.0, a_version(queue=a_queue(work=after)))
     assert math.isnan(newest(history).p50)
+
+
+def test_a_still_version_writes_nothing_and_its_newest_row_counts_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    put = Track.put
+
+    def counted(track: Track, tick: int, row: Figures) -> None:
+        written.append(tick)
+        put(track, tick, row)
+
+    monkeypatch.setattr(Track, "put", counted)
+    history, version = History(), a_version(queue=a_queue(pending=3, answered=9))
+    for second in range(1, 51):
+        note(history, second, version)
+    assert written == [0, 1]
+    series = history.series(DIGITS)
+    assert series is not None
+    assert series.figures["pending"][-50:] == [3.0] * 50
+    assert series.figures["answered"][-49:] == [0.0] * 49
+    assert all(math.isnan(value) for value in series.figures["pending"][:-50])
+
+
+def test_a_version_that_was_still_is_measured_from_the_last_tick_on() -> None:
+    history, version = History(), a_version(queue=a_queue(answered=100))
+    for second in range(1, TICKS + 100):
+        note(history, second, version)
+    note(history, TICKS + 100, a_version(queue=a_queue(answered=107)))
+    assert newest(history).answered == 7
+    note(history, TICKS + 101, a_version(queue=a_queue(answered=107)))
+    series = history.series(DIGITS)
+    assert series is not None
+    assert series.figures["answered"] == [0.0] * (TICKS - 2) + [7.0, 0.0]
+
+
+def test_the_mark_of_a_still_version_moves_on() -> None:
+    history, version = History(), a_version(queue=a_queue(work=Work(fills=(0, 3))))
+    for second in range(2 * SECONDS):
+        note(history, second, version)
+    mark = history.mark(DIGITS)
+    assert mark is not None
+    assert mark.work.fills == (0, 3)
+    assert SECONDS <= 2 * SECONDS - 1 - mark.time < SECONDS + MARK_SECONDS
 
 
 def test_gpu_memory_is_none_without_a_gpu() -> None:
@@ -198,3 +240,23 @@ def test_whatever_comes_the_newest_row_is_that_of_the_newest_tick(story: list[tu
         for known, snapshot in versions.items():
             if snapshot.workers:
                 assert newest(history, Key(known, "1.0")).pending == snapshot.queue.pending
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab "), st.integers(0, 9), st.sampled_from((1, 1, 1, 7, TICKS))), max_size=30)
+)
+def test_still_versions_read_as_if_every_row_had_been_written(story: list[tuple[str, int, int]]) -> None:
+    """The same figures in fresh snapshots, which are written each time, give the same series."""
+    lazy, eager, now = History(), History(), 0.0
+    versions = {name: a_version(name) for name in "ab"}
+    for name, jobs, seconds in story:
+        if name in versions:
+            before = versions[name].queue
+            queue = replace(before, answered=before.answered + jobs, accepted=before.accepted + jobs, pending=jobs)
+            versions[name] = replace(versions[name], queue=queue)
+        now += seconds
+        note(lazy, now, *versions.values())
+        note(eager, now, *map(replace, versions.values()))
+    for name in versions:
+        one, other = lazy.series(Key(name, "1.0")), eager.series(Key(name, "1.0"))
+        assert str(one) == str(other)

@@ -4,17 +4,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
+from PySide6.QtTest import QAbstractItemModelTester, QTest
 
 from engine.snapshots import Key
-from gui.palette.popup import ENTRY, Palette
+from gui.palette.entries import Entry, Offer
+from gui.palette.lines import ENTRY, Lines
+from gui.palette.popup import Palette
 from gui.window import Window
 from tests.gui.fakes import FakeEngine, FakeHost, a_version, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from gui.palette.entries import Entry
     from gui.theme import Theme
     from tests.gui.fakes import Run
 
@@ -48,7 +49,7 @@ def opened(window: Window) -> Palette:
 
 
 def entries(palette: Palette) -> list[Entry]:
-    return [palette.list.item(row).data(ENTRY) for row in range(palette.list.count())]
+    return [palette.lines.index(row).data(ENTRY) for row in range(palette.lines.rowCount())]
 
 
 def test_it_offers_the_menu_bar_with_shortcuts_then_models_and_their_versions(drive: Drive) -> None:
@@ -93,7 +94,7 @@ def test_the_arrows_move_and_return_runs(drive: Drive) -> None:
         window.bar.filter.setText("street")
         QTest.keyClick(palette.line, Qt.Key.Key_Down)
         QTest.keyClick(palette.line, Qt.Key.Key_Up)
-        assert palette.list.currentRow() == 0
+        assert palette.list.currentIndex().row() == 0
         QTest.keyClick(palette.line, Qt.Key.Key_Return)
         assert window.bar.filter.text() == ""
 
@@ -118,3 +119,39 @@ def test_it_stays_inside_the_window(drive: Drive) -> None:
         assert window.rect().contains(palette.geometry())
 
     drive(body)
+
+
+def test_switches_of_columns_come_after_commands(drive: Drive) -> None:
+    async def body(_: Window, palette: Palette) -> None:
+        palette.line.setText("re")
+        enabled = [entry for entry in entries(palette) if entry.enabled]
+        minor = [entry.where.endswith("Columns") for entry in enabled]
+        assert any(minor)
+        assert minor == sorted(minor)
+        assert enabled[0].text == "Refresh"
+
+    drive(body)
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_line_is_made_when_it_is_looked_at() -> None:
+    made: list[int] = []
+
+    def offer(number: int) -> Offer:
+        def entry() -> Entry:
+            made.append(number)
+            return Entry(f"model{number}", "Model", "Ready", enabled=True, run=lambda: None)
+
+        return Offer(f"model{number}", entry)
+
+    lines = Lines()
+    tester = QAbstractItemModelTester(lines, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    offers = [offer(number) for number in range(300)]
+    for count in (300, 0, 7, 1, 300):
+        lines.show(offers[:count])
+        assert lines.rowCount() == count
+    made.clear()
+    assert lines.index(5).data() == "model5"
+    assert lines.index(5).data(Qt.ItemDataRole.AccessibleTextRole) == "model5, Model, Ready"
+    assert set(made) == {5}
+    assert tester.model() is lines

@@ -1,4 +1,4 @@
-"""The Graphs page: lines come when it is shown, in the theme's colours, and nothing happens while it is hidden."""
+"""The Graphs page: lines are drawn while it is shown, in the theme's colours; nothing happens while it is hidden."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QMouseEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtGui import QColor, QMouseEvent
+from PySide6.QtWidgets import QApplication
 
 from engine.snapshots import BUCKETS, Work
 from gui import theme as themes
 from gui.graphs.history import TICKS, History
+from gui.graphs.library import plots
 from gui.graphs.recorder import Recorder
-from gui.panels import graphs as page_module
+from gui.panels import graphs as graphs_page
 from gui.panels.graphs import Graphs
 from gui.panels.selection import Selection
 from gui.refresh import Refresher
@@ -67,7 +68,7 @@ def page(theme: Theme, history: History) -> Iterator[Graphs]:
 
 
 def drawn(page: Graphs) -> bool:
-    return not page._due and not page._step.isActive() and all(graph.plot for graph in page.graphs)
+    return not page._due and not page._step.isActive()
 
 
 def shown(page: Graphs, body: Callable[[], None]) -> Coroutine[Any, Any, None]:
@@ -86,6 +87,11 @@ def plot_of(page: Graphs, index: int) -> Plot:
     return plot
 
 
+def colours_in(plot: Plot) -> set[str]:
+    image = plot.grab().toImage()
+    return {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+
+
 def test_the_newest_values_are_told_in_words(run: Run, page: Graphs) -> None:
     def body() -> None:
         requests, latency, queue, memory = page.graphs
@@ -100,27 +106,25 @@ def test_the_newest_values_are_told_in_words(run: Run, page: Graphs) -> None:
 
 def test_lines_have_the_figures_by_their_ages(run: Run, page: Graphs) -> None:
     def body() -> None:
-        ages, values = plot_of(page, 0)._curves[0].getData()
-        assert (ages[-1], values[-1], len(values)) == (0, 5, TICKS)
+        plot = plot_of(page, 0)
+        assert (plot.traces[0].values[-1], len(plot.traces[0].values)) == (5, TICKS)
+        assert plot.span == 300
 
     run(shown(page, body))
 
 
 def test_lines_have_the_colours_of_the_scheme(run: Run, page: Graphs, theme: Theme) -> None:
-    def colour() -> QColor:
-        pen = plot_of(page, 0)._curves[0].opts["pen"]
-        assert isinstance(pen, QPen)
-        return pen.color()
+    def has(colour: QColor) -> bool:
+        return colour.name() in colours_in(plot_of(page, 0))
 
     async def body() -> None:
         await shown(page, lambda: None)
-        assert colour() == themes.LIGHT.accent
+        assert has(themes.LIGHT.border)
         theme.choose(Qt.ColorScheme.Dark)
-        await until(lambda: colour() == themes.DARK.accent)
-        image = plot_of(page, 0).grab().toImage()
-        assert image.pixelColor(image.width() - 3, 2) == themes.DARK.surface
+        await until(lambda: has(themes.DARK.border))
+        assert not has(themes.LIGHT.border)
         theme.choose(Qt.ColorScheme.Light)
-        await until(lambda: colour() == themes.LIGHT.accent)
+        await until(lambda: has(themes.LIGHT.border))
 
     run(body())
 
@@ -129,10 +133,10 @@ def test_the_pointer_tells_the_values_of_its_second_in_every_graph(run: Run, pag
     def body() -> None:
         plot_of(page, 0).hovered.emit(-78.2)
         assert [graph.ends.pointed_at for graph in page.graphs] == ["1 min 18 s ago"] * 4
-        assert plot_of(page, 3)._cursor.isVisible()
+        assert plot_of(page, 3).cursor_age == -78
         QApplication.sendEvent(plot_of(page, 0), QEvent(QEvent.Type.Leave))
         assert page.graphs[2].ends.pointed_at == ""
-        assert not plot_of(page, 3)._cursor.isVisible()
+        assert plot_of(page, 3).cursor_age is None
 
     run(shown(page, body))
 
@@ -141,28 +145,13 @@ def test_the_pointers_place_is_a_time(run: Run, page: Graphs) -> None:
     def body() -> None:
         plot, ages = plot_of(page, 0), list[object]()
         plot.hovered.connect(ages.append)
-        for x in (plot.axis_width // 2, (plot.axis_width + plot.width()) // 2):
+        left = page.graphs[0].axis_width
+        for x in (left // 2, (left + plot.width()) // 2):
             _move(plot, QPointF(x, plot.height() / 2))
         outside, middle = ages
         assert outside is None
         assert isinstance(middle, float)
         assert -160 < middle < -140
-
-    run(shown(page, body))
-
-
-def test_wheel_and_context_menu_change_nothing(run: Run, page: Graphs) -> None:
-    def body() -> None:
-        plot = plot_of(page, 0)
-        before = plot._box.viewRange()
-        centre = QPointF(plot.width() / 2, plot.height() / 2)
-        no = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
-        turn = QPointF(0, 120).toPoint()
-        QApplication.sendEvent(plot, QWheelEvent(centre, centre, turn, turn, *no, False))  # noqa: FBT003 - Qt's signature
-        place = centre.toPoint()
-        QApplication.sendEvent(plot, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, plot.mapToGlobal(place)))
-        assert plot._box.viewRange() == before
-        assert page.findChildren(QMenu) == []
 
     run(shown(page, body))
 
@@ -204,19 +193,52 @@ def test_columns_follow_the_room(run: Run, page: Graphs) -> None:
     run(shown(page, body))
 
 
-def test_without_the_library_the_graphs_say_why(run: Run, page: Graphs, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed: Future[type[Plot]] = Future()
-    failed.set_exception(ImportError("libGL.so.1: cannot open"))
-    monkeypatch.setattr(page_module, "plots", lambda: failed)
+def test_the_first_graph_is_drawn_before_the_page_is_seen_once_the_library_is_there(run: Run, page: Graphs) -> None:
+    async def body() -> None:
+        await until(lambda: plots().done(), 30)
+        page.show_selection(selection(at_work(5)))
+        page.show()
+        assert plot_of(page, 0).traces
+        await until(lambda: drawn(page))
+
+    run(body())
+
+
+def test_without_the_library_the_page_has_titles_and_values(
+    run: Run, page: Graphs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming: Future[type[Plot]] = Future()
+    monkeypatch.setattr(graphs_page, "plots", lambda: coming)
 
     async def body() -> None:
         page.show_selection(selection(at_work(5)))
         page.show()
-        await until(lambda: not page._due and not page._step.isActive())
-        assert page.graphs[3].none.text() == "Cannot draw: libGL.so.1: cannot open"
-        assert page.graphs[3].accessibleDescription() == "workers 61 MB"
+        requests = page.graphs[0]
+        assert (requests.plot, requests.title.isVisible(), requests.ends.isVisible()) == (None, True, True)
+        coming.set_exception(ImportError("no numpy"))
+        await until(lambda: drawn(page), 30)
+        assert requests.none.text() == "Cannot draw: no numpy"
+        assert requests.accessibleDescription() == "answered 5.0"
 
     run(body())
+
+
+def test_a_young_version_fills_a_minute(run: Run, theme: Theme) -> None:
+    theme.choose(Qt.ColorScheme.Light)
+    history = History()
+    for second in range(20):
+        history.begin([at_work(5 * second)], float(second))
+        history.work()
+    page = Graphs(history)
+    page.resize(1200, 320)
+
+    def body() -> None:
+        assert [plot_of(page, place).span for place in range(4)] == [60] * 4
+        assert [graph.ends.minutes for graph in page.graphs] == [1] * 4
+
+    run(shown(page, body))
+    page.hide()
+    page.deleteLater()
 
 
 def test_the_recorder_notes_each_look_at_figures(run: Run) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 
 from engine.snapshots import Key, VersionState
+from engine.tokens import TokenInfo, TokenKind
+from gui import sample
 from gui.panels.selection import Selection
 from gui.panels.try_it import ANSWER, HISTORY, TryIt, name_of
 from gui.tryit import snippets
@@ -24,6 +27,7 @@ from tests.support.model_server import PNG, REASON, model_server
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from engine.snapshots import VersionSnapshot
     from gui.theme import Theme
     from tests.gui.fakes import FakeEngine, FakeHost, Run
     from tests.support.model_server import ModelServer
@@ -34,18 +38,13 @@ if TYPE_CHECKING:
 SECRET = {"Authorization": "Bearer secret"}
 
 
-class Snapshot:
-    def __init__(self, key: Key) -> None:
-        self.key = key
-
-
 class Version:
-    def __init__(self, key: Key) -> None:
-        self.snapshot = Snapshot(key)
+    def __init__(self, snapshot: VersionSnapshot) -> None:
+        self.snapshot = snapshot
 
 
-def select(page: TryIt, server: ModelServer, version: str) -> None:
-    anything: Any = Version(Key("digits", version))
+def select(page: TryIt, server: ModelServer, version: str, **changed: Any) -> None:
+    anything: Any = Version(a_version("digits", version, **changed))
     page.show_selection(Selection(anything, anything, {"inference": server.url}))
 
 
@@ -57,13 +56,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 @pytest.fixture
-def drive(run: Run, theme: Theme) -> Drive:
+def drive(run: Run, host: FakeHost, theme: Theme) -> Drive:
     """Shows the page beside a server, lets a test use it, and closes both."""
     assert theme
 
     async def with_page(body: Body) -> None:
         async with model_server() as server:
-            page = TryIt(lambda _: SECRET)
+            host.headers = SECRET
+            page = TryIt(host)
             page.resize(1200, 360)
             page.show()
             try:
@@ -416,3 +416,77 @@ def test_the_window_opens_the_page_by_its_action_and_closes_it(
             window.deleteLater()
 
     run(body())
+
+
+def answered(page: TryIt, count: int) -> bool:
+    return len(page.desk.history) == count and page.send_button.isEnabled()
+
+
+def test_the_sample_is_tried_with_one_click(drive: Drive) -> None:
+    async def body(page: TryIt, server: ModelServer) -> None:
+        button = page.composer.file_page.sample
+        select(page, server, "1.0")
+        assert button.isHidden()
+        select(page, server, "json", url="digits.mar", handler="digits_handler.py")
+        for count, path in enumerate(sample.INPUTS[:2], 1):
+            button.click()
+            await until(functools.partial(answered, page, count))
+            assert server.requests[-1][1] == path.read_bytes()
+            assert server.requests[-1][0]["content-type"] == "image/png"
+
+    drive(body)
+
+
+def test_an_expired_token_is_renewed_only_when_asked(drive: Drive, host: FakeHost) -> None:
+    async def body(page: TryIt, server: ModelServer) -> None:
+        host.known = (TokenInfo(TokenKind.INFERENCE, "old", datetime.now(UTC) - timedelta(minutes=1)),)
+        select(page, server, "json")
+        page.composer.show_draft(Draft(Source.TEXT, text="{}"))
+        page.send()
+        assert page.expired.isVisible()
+        assert server.requests == []
+        assert host.calls == []
+        page.expired.renew.click()
+        await until(lambda: len(page.desk.history) == 1)
+        assert server.requests[0][0]["authorization"] == "Bearer fresh-inference"
+        assert not page.expired.isVisible()
+
+    drive(body)
+
+
+def test_a_token_of_ones_own_is_sent_as_it_is(drive: Drive, host: FakeHost) -> None:
+    async def body(page: TryIt, server: ModelServer) -> None:
+        host.known = (TokenInfo(TokenKind.INFERENCE, "old", datetime.now(UTC) - timedelta(minutes=1)),)
+        await ask(page, server, "json", Draft(Source.TEXT, text="{}", headers="Authorization: Bearer mine"))
+        assert server.requests[0][0]["authorization"] == "Bearer mine"
+
+    drive(body)
+
+
+def test_a_renewal_that_fails_is_told(drive: Drive, host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: TokenKind) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(host, "renew", fail)
+
+    async def body(page: TryIt, server: ModelServer) -> None:
+        host.known = (TokenInfo(TokenKind.INFERENCE, "old", datetime.now(UTC) - timedelta(minutes=1)),)
+        select(page, server, "json")
+        page.composer.show_draft(Draft(Source.TEXT, text="{}"))
+        page.send()
+        page.expired.renew.click()
+        await until(page.note.isVisible)
+        assert "disk full" in page.note.text()
+        assert server.requests == []
+
+    drive(body)
+
+
+def test_the_status_is_beside_the_tabs_of_the_answer_alone(drive: Drive) -> None:
+    async def body(page: TryIt, server: ModelServer) -> None:
+        await ask(page, server, "json")
+        assert page.answer.head.isVisible()
+        page.pages.setCurrentIndex(HISTORY)
+        assert not page.answer.head.isVisible()
+
+    drive(body)

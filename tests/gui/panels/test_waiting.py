@@ -52,8 +52,16 @@ def test_waiting_times_are_those_of_the_last_minutes_and_of_all_jobs(waiting: Wa
     waiting.show_version(version, Mark(0.0, early))
     assert float(waiting.recent[0].text()) == pytest.approx(10, rel=0.2)
     assert float(waiting.total[0].text().replace("\u2009", "")) == pytest.approx(2000, rel=0.2)
+    assert not waiting.recent[0].isHidden()
     waiting.show_version(version, None)
     assert [label.text() for label in waiting.recent] == ["–"] * 3  # noqa: RUF001 - it is the window's dash
+
+
+def test_jobs_that_all_came_lately_have_one_line(waiting: Waiting) -> None:
+    version = a_version(queue=a_queue(accepted=10, work=Work(waits=waits(*[0.01] * 10))))
+    waiting.show_version(version, Mark(0.0, Work()))
+    assert all(label.isHidden() for label in waiting.recent)
+    assert not any(label.isHidden() for label in waiting.total)
 
 
 def test_batches_are_told_in_words_too(waiting: Waiting) -> None:
@@ -67,7 +75,8 @@ def test_bars_are_as_high_as_their_share(waiting: Waiting, theme: Theme) -> None
     waiting.show_version(a_version(batch_size=2, queue=a_queue(accepted=9, work=Work(fills=(0, 100, 50)))), None)
     waiting.bars.resize(300, 200)
     image = waiting.bars.grab().toImage()
-    heights = [sum(image.pixelColor(x, y) == themes.LIGHT.accent for y in range(image.height())) for x in (20, 20 + 72)]
+    middles = (image.width() // 4, image.width() * 3 // 4)
+    heights = [sum(image.pixelColor(x, y) == themes.LIGHT.accent for y in range(image.height())) for x in middles]
     assert heights[0] > 100
     assert heights[1] == pytest.approx(heights[0] / 2, abs=2)
 

@@ -187,6 +187,7 @@ def test_a_failure_has_a_heading_and_can_be_copied(drive: Drive, engine: FakeEng
         engine.put(a_version(workers=(a_worker(), ready)))
         window.refresher.pull()
         assert page.pane.isVisible()
+        assert page.pane.heading.text() == "Worker 9001 failed and recovered: KeyError: 1"
         assert not window.grab().isNull()
         engine.put(a_version(workers=(a_worker(), a_worker("9001"))))
         window.refresher.pull()
@@ -246,6 +247,26 @@ def test_a_file_that_cannot_be_written_is_told(drive: Drive, engine: FakeEngine,
         window.details.log.save.click()
         await until(window.banner.isVisible)
         assert window.banner.text.text().startswith("Could not save the log: ")
+
+    drive(body)
+
+
+def test_a_traceback_is_shown_from_its_last_line(drive: Drive, engine: FakeEngine) -> None:
+    text = "\n".join(["Traceback", *(f"  line {number}" for number in range(60)), "KeyError: 1"])
+    failed = a_worker("9001", WorkerState.FAILED, pid=None, last_death="KeyError: 1", traceback=text + "\n\n\n")
+    engine.put(a_version(workers=(a_worker(), failed)))
+
+    async def body(window: Window) -> None:
+        window.resize(1000, 640)
+        window.details.workers.open_failure()
+        await until(window.details.workers.pane.isVisible)
+        pane = window.details.workers.pane.text
+        assert pane.toPlainText() == text
+        await until(lambda: pane.height() >= pane.minimumHeight())
+        last = pane.blockBoundingGeometry(pane.document().lastBlock()).translated(pane.contentOffset())
+        assert 0 <= pane.viewport().height() - last.bottom() <= 2 * pane.fontMetrics().lineSpacing()
+        table = window.details.workers.table
+        assert table.viewport().height() >= 2 * table.rowHeight(0)
 
     drive(body)
 

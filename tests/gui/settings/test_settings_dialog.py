@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from engine.settings import Settings, load, read_saved
+from engine.tokens import TokenInfo, TokenKind
 from gui.dialogs.asking import ask
 from gui.dialogs.settings import SettingsDialog
 from gui.preferences import NOTIFICATIONS, SCHEME, TRAY, Preferences
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gui.theme import Theme
-    from tests.gui.fakes import Run
+    from tests.gui.fakes import FakeHost, Run
 
     Body = Callable[[SettingsDialog], Awaitable[None]]
     Drive = Callable[..., None]
@@ -31,14 +33,22 @@ def preferences() -> Preferences:
 
 
 @pytest.fixture
-def drive(run: Run, theme: Theme, preferences: Preferences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Drive:
+def drive(
+    run: Run,
+    host: FakeHost,
+    theme: Theme,
+    preferences: Preferences,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Drive:
     """Opens the dialog in a home of its own and closes it in order."""
     assert theme is not None
     monkeypatch.setenv("MARINA_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
 
     async def with_dialog(body: Body, settings: Settings) -> None:
-        dialog = SettingsDialog(settings, preferences)
+        host.settings = settings
+        dialog = SettingsDialog(host, preferences)
         asking = asyncio.get_running_loop().create_task(ask(dialog))
         await until(dialog.isVisible)
         await until(lambda: not dialog._tasks._tasks)
@@ -214,5 +224,66 @@ def test_a_restart_is_asked_for_after_the_dialog_is_gone(drive: Drive) -> None:
         dialog.restart_wanted.connect(lambda: wanted.append(dialog.isVisible()))
         dialog.server_page.restart.click()
         assert wanted == [False]
+
+    drive(body)
+
+
+def test_what_would_not_start_cannot_be_saved(drive: Drive) -> None:
+    async def body(dialog: SettingsDialog) -> None:
+        page = dialog.server_page
+        enter(dialog, "management_address", "http://0.0.0.0:8081")
+        assert page.save.isEnabled()
+        choose(dialog, "disable_token_authorization")
+        page.editor.typed.emit("true")
+        assert not page.save.isEnabled()
+        assert "insecure_network" in page.hint.text()
+        page.editor.typed.emit(None)
+        assert page.save.isEnabled()
+
+    drive(body)
+
+
+def test_a_setting_that_opens_a_door_says_so_in_red(drive: Drive) -> None:
+    async def body(dialog: SettingsDialog) -> None:
+        enter(dialog, "allowed_hosts", "*")
+        editor = dialog.server_page.editor
+        assert editor.alarm.isVisible()
+        assert "web pages" in editor.alarm.text()
+        choose(dialog, "job_queue_size")
+        assert not editor.alarm.isVisible()
+
+    drive(body)
+
+
+@pytest.mark.parametrize("key", ["certificate_file", "private_key_file", "metrics_config", "model_store"])
+def test_files_and_folders_can_be_browsed_for(drive: Drive, key: str) -> None:
+    async def body(dialog: SettingsDialog) -> None:
+        choose(dialog, key)
+        assert dialog.server_page.editor.browse.isVisible()
+
+    drive(body)
+
+
+def test_pages_with_little_on_them_are_low(drive: Drive) -> None:
+    async def body(dialog: SettingsDialog) -> None:
+        low = dialog.height()
+        dialog.tabs.setCurrentIndex(1)
+        assert dialog.height() > low + 200
+        dialog.tabs.setCurrentIndex(2)
+        assert dialog.height() < low + 100
+
+    drive(body)
+
+
+def test_a_token_is_renewed_from_the_dialog(drive: Drive, host: FakeHost) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    host.known = (TokenInfo(TokenKind.INFERENCE, "old", soon), TokenInfo(None, "renewing"))
+
+    async def body(dialog: SettingsDialog) -> None:
+        dialog.tabs.setCurrentIndex(2)
+        row = dialog.access_page.rows[TokenKind.INFERENCE]
+        row.renew.click()
+        await until(lambda: row.field.text() == "fresh-inference")
+        assert "Programs that use the old token" in dialog.banner.text.text()
 
     drive(body)

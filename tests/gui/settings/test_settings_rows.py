@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
 from engine.settings import Settings, load, save
-from gui.settings.model import DEFAULT, KEY, SEARCHED, SOURCE, UNIT, VALUE, SettingsModel
-from gui.settings.rows import Drafts, Row, rows
+from gui.settings.model import DEFAULT, IS_ALARM, KEY, SEARCHED, SOURCE, UNIT, VALUE, SettingsModel
+from gui.settings.rows import Drafts, Row, doors, rows
 
 
 def by_key(settings: Settings) -> dict[str, Row]:
@@ -73,7 +74,7 @@ def test_what_is_typed_can_be_saved_and_read(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("qapp")
 def test_the_model_shows_the_drafts() -> None:
     drafts = Drafts()
-    model = SettingsModel(rows(Settings()), drafts)
+    model = SettingsModel(Settings(), drafts)
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
     place = list(Settings.declared()).index("default_response_timeout")
     cells = [model.index(place, column).data() for column in (KEY, VALUE, UNIT, DEFAULT, SOURCE)]
@@ -84,3 +85,43 @@ def test_the_model_shows_the_drafts() -> None:
         model.show_drafts()
     assert model.index(place, VALUE).data() == "8"
     assert tester.model() is model
+
+
+def test_a_source_reads_short_and_its_tip_says_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "config.properties").write_text("\njob_queue_size=60\n", encoding="utf-8")
+    settings = load([], {}, tmp_path, program="marina")
+    model = SettingsModel(settings, Drafts())
+    place = model.index(list(Settings.declared()).index("job_queue_size"), SOURCE)
+    assert place.data() == "config.properties, line 2"
+    assert str(tmp_path) in place.data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_what_opens_a_door_is_known_while_it_is_typed() -> None:
+    drafts = Drafts()
+    model = SettingsModel(Settings(), drafts)
+    keys = list(Settings.declared())
+    value = model.index(keys.index("allowed_hosts"), VALUE)
+    assert not value.data(IS_ALARM)
+    drafts.type(model.rows[value.row()], "*")
+    model.show_drafts()
+    assert value.data(IS_ALARM)
+    assert "web pages" in value.data(Qt.ItemDataRole.ToolTipRole)
+    assert not model.index(value.row(), SOURCE).data(IS_ALARM)
+    drafts.type(model.rows[keys.index("job_queue_size")], "many")
+    model.show_drafts()
+    assert list(model.doors) == ["allowed_hosts"]
+
+
+def test_settings_that_marina_would_not_start_with_are_refused() -> None:
+    drafts = Drafts()
+    model = SettingsModel(Settings(), drafts)
+    typed = {"management_address": "http://0.0.0.0:8081", "disable_token_authorization": "true"}
+    for key, text in typed.items():
+        assert model.refusal == ""
+        drafts.type(by_key(Settings())[key], text)
+        model.show_drafts()
+    assert "insecure_network" in model.refusal
+    drafts.type(by_key(Settings())["insecure_network"], "true")
+    model.show_drafts()
+    assert model.refusal == ""
+    assert list(doors(drafts.meant(Settings(), model.rows))) == ["insecure_network"]

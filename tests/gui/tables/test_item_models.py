@@ -9,6 +9,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 
 from engine.snapshots import Changes, Key, VersionSnapshot, VersionState, WorkerState
 from gui.tables import columns
+from gui.tables import outline as outline_module
 from gui.tables.catalog import Catalog, queue_records, worker_records
 from gui.tables.model_cells import row_cells
 from gui.tables.models import CELL, SHOWN_ROLES, FlatModel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("qapp")
 
 FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
+PENDING = 4
 NAMES, VERSIONS = ("a", "b", "c", "d"), ("1.0", "1.10", "1.9")
 
 
@@ -100,6 +102,31 @@ def test_the_outline_survives_any_history(seed: int) -> None:
             assert outline.cells(row) == row_cells(outline.record(outline.index(row, 0)))
     assert not resets
     assert tester.model() is outline
+
+
+def test_a_sort_in_slices_ends_right_whatever_comes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outline_module, "SORT_SECONDS", 0.0)
+    for seed in range(4):
+        catalog = Catalog()
+        outline = Outline(catalog)
+        tester = QAbstractItemModelTester(outline, FATAL)
+        for revision, changes in enumerate(a_history(seed, 40)):
+            catalog.apply(changes, float(revision))
+            outline.sort(PENDING if revision % 2 else columns.NAME, Qt.SortOrder.DescendingOrder)
+            if revision % 5 == 0:
+                outline.show_only("1" if revision % 10 else "", None)
+            if revision % 3 == 0:
+                outline._sort_on()
+        outline.show_only("", None)
+        outline.sort(PENDING, Qt.SortOrder.DescendingOrder)
+        assert outline._coming is not None, "all of it was sorted at once"
+        while outline._coming is not None:
+            outline._sort_on()
+        tops = [outline.record(outline.index(row, 0)) for row in range(outline.rowCount())]
+        pending = [record.pending for record in tops if isinstance(record, ModelRecord)]
+        assert pending == sorted(pending, reverse=True)
+        assert {record.name for record in tops if isinstance(record, ModelRecord)} == set(catalog.models)
+        assert tester.model() is outline
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -70,6 +70,51 @@ def test_rows_stay_put_while_one_is_pressed(view: OutlineView, catalog: Catalog)
     assert [view.model().index(row, 0).data() for row in range(2)] == before[::-1]
 
 
+def test_the_header_tells_what_a_figure_is_of(view: OutlineView) -> None:
+    titles = [column.title for column in columns.MODELS]
+    tip = Qt.ItemDataRole.ToolTipRole
+    horizontal = Qt.Orientation.Horizontal
+    assert "slowest version" in str(view.model().headerData(titles.index("p95, ms"), horizontal, tip))
+    assert view.model().headerData(titles.index("Model"), horizontal, tip) is None
+    assert all(titles)
+
+
+def test_a_mirrored_table_is_the_mirror_image(view: OutlineView, catalog: Catalog) -> None:
+    catalog.apply(Changes(1, (a_version("b", workers=()),)))
+    states = columns.STATE
+
+    def inked() -> float:
+        """Where mark and word of the state lie in their cell, from 0 at its left to 1."""
+        cell = view.visualRect(view.model().index(0, states))
+        picture = view.viewport().grab(cell).toImage()
+        ground = picture.pixelColor(0, 5)
+        middle = range(picture.height() // 2 - 3, picture.height() // 2 + 4)
+        xs = [x for x in range(picture.width()) if any(picture.pixelColor(x, y) != ground for y in middle)]
+        return (min(xs) + max(xs)) / 2 / picture.width()
+
+    view.show()
+    at_left = inked()
+    view.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    at_right = inked()
+    assert at_left < 0.5 < at_right
+    assert at_left + at_right == pytest.approx(1, abs=0.03)
+
+
+def test_arrow_and_keys_are_mirrored(view: OutlineView, catalog: Catalog) -> None:
+    catalog.apply(Changes(1, (a_version("b"),)))
+    view.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    view.show()
+    index = view.model().index(0, 0)
+    cell = view.visualRect(index)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(cell.right() - 14, cell.center().y()))
+    assert view.is_open(index)
+    view.setCurrentIndex(index)
+    QTest.keyClick(view, Qt.Key.Key_Right)
+    assert not view.is_open(index)
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert view.is_open(index)
+
+
 def test_columns_keep_their_widths_and_one_stretches(view: OutlineView) -> None:
     view.show()
     assert view.header().sectionSizeFromContents(0).height() > 0

@@ -1,0 +1,1 @@
+"""How the controls of `gui.style` are measured and drawn."""
