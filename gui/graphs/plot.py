@@ -67,6 +67,7 @@ class Plot(QWidget):
     def _lay_out(self, axis_width: int) -> None:
         for line in self._grid:
             line.setZValue(BEHIND)
+        self._cursor.setZValue(1)
         for item in (*self._grid, self._dots, self._cursor):
             self._box.addItem(item, ignoreBounds=True)
         self._cursor.hide()
