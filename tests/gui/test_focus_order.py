@@ -17,6 +17,7 @@ from engine.snapshots import VersionState, WorkerState
 from gui.theme import Theme
 from gui.window import Window
 from tests.gui.fakes import FakeEngine, FakeHost, a_version, a_worker, until
+from tests.gui.windows import running_window
 from tests.support import focus
 
 if TYPE_CHECKING:
@@ -35,17 +36,9 @@ def drive(run: Run, host: FakeHost, theme: Theme) -> Drive:
     """Opens a running window, lets a test use it, and closes it in order."""
 
     async def with_window(body: Body) -> None:
-        await host.start()
-        window = Window(host, theme)
-        window.resize(1440, 900)
-        window.show()
-        window.show_running()
-        try:
+        async with running_window(host, theme) as window:
+            window.resize(1440, 900)
             await body(window)
-        finally:
-            await window.aclose()
-            window.hide()
-            window.deleteLater()
 
     return lambda body: run(with_window(body))
 

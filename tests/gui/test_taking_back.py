@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel
@@ -18,11 +18,10 @@ from gui.dialogs.unregister import UnregisterDialog
 from gui.theme import Theme
 from gui.window import Window
 from tests.gui.fakes import FakeEngine, FakeHost, a_version, a_worker, until
+from tests.gui.windows import opened, running_window
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from PySide6.QtWidgets import QDialog
 
     from tests.gui.fakes import Run
 
@@ -51,26 +50,10 @@ def drive(run: Run, host: FakeHost, theme: Theme) -> Drive:
     """Opens a running window, lets a test use it, and closes it in order."""
 
     async def with_window(body: Body) -> None:
-        await host.start()
-        window = Window(host, theme)
-        window.show()
-        window.show_running()
-        try:
+        async with running_window(host, theme) as window:
             await body(window)
-        finally:
-            await window.aclose()
-            window.hide()
-            window.deleteLater()
 
     return lambda body: run(with_window(body))
-
-
-async def opened(window: Window, kind: type[QDialog]) -> Any:
-    def found() -> list[QDialog]:
-        return [dialog for dialog in window.findChildren(kind) if dialog.isVisible()]
-
-    await until(lambda: bool(found()))
-    return found()[0]
 
 
 def select(window: Window, *names: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
@@ -19,12 +19,11 @@ from gui.panels.traceback import ago
 from gui.tables.proxies import SortProxy
 from gui.window import Window
 from tests.gui.fakes import FakeEngine, FakeHost, a_queue, a_version, a_worker, until
+from tests.gui.windows import opened, running_window
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    from PySide6.QtWidgets import QDialog
 
     from gui.theme import Theme
     from tests.gui.fakes import Run
@@ -44,28 +43,12 @@ def drive(run: Run, host: FakeHost, engine: FakeEngine, theme: Theme) -> Drive:
     engine.put(a_version(workers=(a_worker(), FAILED, WAITING), queue=a_queue(in_flight=1)))
 
     async def with_window(body: Body) -> None:
-        await host.start()
-        window = Window(host, theme)
-        window.show()
-        window.show_running()
-        window.browser.choose("digits")
-        window.details.tabs.setCurrentIndex(WORKERS)
-        try:
+        async with running_window(host, theme) as window:
+            window.browser.choose("digits")
+            window.details.tabs.setCurrentIndex(WORKERS)
             await body(window)
-        finally:
-            await window.aclose()
-            window.hide()
-            window.deleteLater()
 
     return lambda body: run(with_window(body))
-
-
-async def opened(window: Window, kind: type[QDialog]) -> Any:
-    def found() -> list[QDialog]:
-        return [dialog for dialog in window.findChildren(kind) if dialog.isVisible()]
-
-    await until(lambda: bool(found()))
-    return found()[0]
 
 
 def choose(dialog: QFileDialog, file: Path) -> None:
