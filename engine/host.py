@@ -11,14 +11,18 @@ from engine.api.authorization import Guard, guard, guard_status
 from engine.api.listener import Listener
 from engine.api.sites import sites
 from engine.engine import Engine
-from engine.errors import UnavailableError
+from engine.errors import AddressInUseError, UnavailableError
 from engine.exposure import open_doors, require_guarded
 from engine.home import Home
 from engine.rpc.doors import Door, rpc_doors
 from engine.settings import Settings
+from engine.settings.declared import DEFAULT
 from engine.tokens import KeyFile, TokenInfo, TokenKind, Tokens, tokens_wanted
 
 log = logging.getLogger(__name__)
+
+# APIs that Marina does without when their usual port is taken, and the setting of that port.
+UNASKED = {"inference gRPC": "grpc_inference_port", "management gRPC": "grpc_management_port"}
 
 
 class Host:
@@ -79,8 +83,8 @@ class Host:
             self._listeners[apis] = Listener(self.engine, address, operations, limit, check)
         self._listeners |= await rpc_doors(self.engine, self._keys.tokens if self._keys else None)
         try:
-            for listener in self._listeners.values():
-                await listener.bind()
+            for apis in list(self._listeners):
+                await self._bind(apis)
             await self.engine.start()
             if self._keys:
                 await self._keys.write()
@@ -91,6 +95,17 @@ class Host:
             await self.stop()
             raise
         self._addresses = {api: listener.url for apis, listener in self._listeners.items() for api in apis}
+
+    async def _bind(self, apis: tuple[str, ...]) -> None:
+        """Take an address; a port of gRPC that nobody asked for and somebody has is done without."""
+        try:
+            await self._listeners[apis].bind()
+        except AddressInUseError as error:
+            key = UNASKED.get(apis[0])
+            if key is None or self.settings.source(key) != DEFAULT:
+                raise
+            log.warning("There is no %s: %s Set %s to use another.", apis[0], error, key)
+            await self._listeners.pop(apis).close()
 
     async def stop(self) -> None:
         """Take no more requests, let those in flight finish for a while, end the workers, close. Safe to call twice."""

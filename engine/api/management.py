@@ -20,6 +20,7 @@ from engine.devices.inventory import Gpu, gpu_id_of
 from engine.engine import Engine
 from engine.errors import BadRequestError
 from engine.registration import MAX_INT, PROCESSING, RANGES, RUNTIMES, Registration
+from engine.settings import Settings
 from engine.snapshots import Batching, VersionSnapshot, WorkerSnapshot, WorkerState
 
 MAX_PAGE = 100
@@ -223,6 +224,17 @@ OPERATIONS = (
         _row("modelReady", "GET", "/v1" + ONE, "tell whether a model is ready", ready, {}), hidden=True
     ),
 )
+
+
+# What TorchServe has not.
+OWN = frozenset({"listActs"})
+
+
+def operations(settings: Settings) -> tuple[Operation, ...]:
+    """Return the table; where Marina answers exactly as TorchServe did, its document leaves out what is its own."""
+    if settings.api_dialect == "document":
+        return OPERATIONS
+    return tuple(dataclasses.replace(row, hidden=True) if row.name in OWN else row for row in OPERATIONS)
 
 
 def _status(text: str) -> tuple[int, Any]:

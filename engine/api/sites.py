@@ -32,7 +32,7 @@ def sites(settings: Settings, guards: Mapping[str, Guard]) -> list[Site]:
     """
     tables: dict[str, tuple[Address, Sequence[Operation]]] = {
         "inference": (settings.inference_address, (*inference.OPERATIONS, *open_inference.operations(settings))),
-        "management": (settings.management_address, management.OPERATIONS),
+        "management": (settings.management_address, management.operations(settings)),
     }
     if settings.enable_metrics_api:
         tables["metrics"] = settings.metrics_address, metrics.OPERATIONS

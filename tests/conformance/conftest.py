@@ -17,7 +17,10 @@ from tests.conformance.runner import Runner, properties, running
 
 PROJECT = Path(__file__).parent.parent.parent
 APIS = {"inference", "management", "metrics"}
-ADDRESSES = {f"{api}_address": "http://127.0.0.1:0" for api in APIS}
+ADDRESSES = {f"{api}_address": "http://127.0.0.1:0" for api in APIS} | {
+    "grpc_inference_port": "0",
+    "grpc_management_port": "0",
+}
 
 PATIENCE = 20.0
 

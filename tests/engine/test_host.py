@@ -60,6 +60,28 @@ def test_addresses_are_known_while_it_runs_and_stopping_twice_is_fine(tmp_path: 
     asyncio.run(main())
 
 
+def test_the_usual_port_of_grpc_is_done_without_when_taken_and_a_chosen_one_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def start(**settings: Any) -> list[str]:
+        host = Host(make_settings(**settings), make_home(tmp_path))
+        try:
+            await host.start()
+            return list(host.addresses)
+        finally:
+            await host.stop()
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        names = asyncio.run(start(grpc_inference_port=port))
+        assert "inference gRPC" not in names
+        assert "management gRPC" in names
+        assert f"Port {port}" in caplog.text
+        chosen = {"grpc_inference_port": "config.properties line 1"}
+        with pytest.raises(AddressInUseError, match=f"Port {port}"):
+            asyncio.run(start(grpc_inference_port=port, sources=chosen))
+
+
 def test_a_taken_port_names_its_holder_and_leaves_nothing_open(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
