@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 TOKENS = {"sources": {"disable_token_authorization": "config.properties line 1"}}
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 REFUSED = "Token Authorization failed. Token either incorrect, expired, or not provided correctly"
+# The port is somebody's wish, and so not done without.
+CHOSEN = {"grpc_inference_port": "a test", "grpc_management_port": "a test"}
 ECHO = """
 from ts.handler_utils.utils import send_intermediate_predict_response
 
@@ -52,7 +54,7 @@ def test_a_taken_port_names_its_holder_and_leaves_nothing_open(tmp_path: Path) -
         port = other.getsockname()[1]
 
         async def main() -> None:
-            host = Host(make_settings(grpc_management_port=port), make_home(tmp_path))
+            host = Host(make_settings(grpc_management_port=port, sources=CHOSEN), make_home(tmp_path))
             with pytest.raises(AddressInUseError, match=rf"Port {port} on 127\.0\.0\.1 is taken by .*{os.getpid()}"):
                 await host.start()
 
@@ -84,7 +86,7 @@ def test_a_second_host_cannot_share_a_port(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(make_home(tmp_path / "a"), make_settings()) as server:
             port = int(server.host.addresses["inference gRPC"].rpartition(":")[2])
-            second = Host(make_settings(grpc_inference_port=port), make_home(tmp_path / "b"))
+            second = Host(make_settings(grpc_inference_port=port, sources=CHOSEN), make_home(tmp_path / "b"))
             with pytest.raises(AddressInUseError, match=f"Port {port}"):
                 await second.start()
 
