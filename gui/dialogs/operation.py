@@ -266,6 +266,9 @@ class OperationDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not event.spontaneous():
+            # Rows that came while nothing was visible have left the column as it was when it was empty.
+            self._asked.column.invalidate()
+            self._asked.column.activate()
             self._focus(None)
 
     @override

@@ -26,6 +26,8 @@ from tests.gui.fakes import MB, FakeEngine, a_queue, a_version, a_worker, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from pytestqt.qtbot import QtBot
+
     from tests.gui.fakes import Run
 
 BASE = "http://127.0.0.1:8081"
@@ -82,6 +84,17 @@ def test_scaling_sends_both_numbers(run: Run, engine: FakeEngine) -> None:
     assert dialog.words.text() == "Starts 2 workers, about 61 MB each."
     assert run(answered(dialog, dialog.accept_button.click)) is True
     assert engine.calls == [("scale", "digits", "1.0", 3, 3)]
+
+
+@pytest.mark.usefixtures("run", "theme")
+def test_the_fields_can_be_seen(engine: FakeEngine, qtbot: QtBot) -> None:
+    dialog = ScaleDialog(engine, [a_version()], BASE)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.isVisible() and dialog.height() > dialog.low.sizeHint().height())
+    for box in (dialog.low, dialog.high):
+        assert box.height() >= box.minimumSizeHint().height()
+        assert dialog.rect().contains(box.mapTo(dialog, box.rect().bottomRight()))
 
 
 def test_scaling_says_what_is_wrong_while_one_types(run: Run, engine: FakeEngine) -> None:
