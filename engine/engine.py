@@ -77,9 +77,7 @@ class Engine:
         self._versions: dict[Key, Version] = {}
         self._threads = Threads("marina-disk", 4)
         self._tasks = TaskGroup()
-        variables = worker_environment(
-            os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request
-        )
+        variables = _variables_of_workers(settings)
         inventory = inventory or NvidiaInventory(variables.get("CUDA_VISIBLE_DEVICES"))
         self._devices = Devices(inventory, settings.number_of_gpu)
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
@@ -393,6 +391,10 @@ class Engine:
 
     def _is_needed(self, archive: str) -> bool:
         return any(version.spec.archive == archive for version in self._versions.values())
+
+
+def _variables_of_workers(settings: Settings) -> dict[str, str]:
+    return worker_environment(os.environ, settings.blacklist_env_vars, decode_input=settings.decode_input_request)
 
 
 def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
