@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
-import qasync  # type: ignore[import-untyped]
 from PySide6.QtWidgets import QApplication
 
 from engine.archives.manifest import MANIFEST_NAME
@@ -31,6 +30,8 @@ from engine.host import Host
 from engine.registration import Registration
 from engine.snapshots import Progress
 from engine.tasks import TaskGroup
+from gui.garbage import collected_here
+from gui.loop import Loop
 from tests.support.archives import NOOP, archive
 from tests.support.loop_watch import Call, watched_loop
 from tests.support.ranged import ranged
@@ -192,7 +193,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=40.0, help="MiB per second")
     given = parser.parse_args()
     app = QApplication(sys.argv[:1])
-    with tempfile.TemporaryDirectory() as folder, qasync.QEventLoop(app) as loop:
+    # The loop and the collecting of garbage that the window has.
+    with tempfile.TemporaryDirectory() as folder, Loop(app) as loop, collected_here():
         found = loop.run_until_complete(measure(Path(folder), given))
     for name, figure, is_good in found:
         sys.stdout.write(f"{name:10}{figure}{'' if is_good else '   NOT GOOD ENOUGH'}\n")
