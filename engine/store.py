@@ -109,7 +109,8 @@ class Store:
             found = self._connect()
         for row in found.unreadable:
             log.error("The record of %s cannot be read; it stays where it is, and the model is not brought back.", row)
-        self._keep_copy()
+        if copied is None or copied.changes != found.changes:
+            self._keep_copy()
         return found.saved
 
     def _find(self) -> _Content | None:

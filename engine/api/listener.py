@@ -55,7 +55,8 @@ class Listener:
         self._max_request_size = max_request_size
         self._guard = guard
         self._cors = cors_headers(engine.settings)
-        self._callers = Callers(engine.settings, address)
+        # Made by `serve`, when the port is known that the system gave.
+        self._callers: Callers
         self._sockets: list[socket.socket] = []
         self._runner: web.ServerRunner | None = None
         self._server: Connections | None = None
@@ -90,7 +91,6 @@ class Listener:
 
     async def serve(self) -> None:
         """Begin to answer; raises AddressInUseError when another program was quicker."""
-        # With the port that the system gave.
         self._callers = Callers(self._engine.settings, self._real_address)
         # A body in gzip reaches the handler as it came, with the header that says so (TorchServe).
         settings = self._engine.settings
@@ -107,9 +107,9 @@ class Listener:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=CLOSE_GRACE)
         await self._runner.setup()
-        for bound in self._sockets:
+        for listening in self._sockets:
             try:
-                await web.SockSite(self._runner, bound, ssl_context=self._tls, backlog=BACKLOG).start()
+                await web.SockSite(self._runner, listening, ssl_context=self._tls, backlog=BACKLOG).start()
             except OSError as error:
                 raise refusal(self._address, error, "") from None
 
@@ -130,8 +130,8 @@ class Listener:
         self._close_sockets()
 
     def _close_sockets(self) -> None:
-        for bound in self._sockets:
-            bound.close()
+        for listening in self._sockets:
+            listening.close()
         self._sockets.clear()
 
     def _request(self, *parts: Any) -> web.BaseRequest:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from gui import theme
-from gui.widgets.basics import Button, Label, Panel, Rule
+from gui.widgets.basics import Button
+from gui.widgets.strip import Strip
 from gui.words import counted, tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PySide6.QtWidgets import QWidget
+
     from gui.face import EngineFace
 
 
-class OffersStrip(Panel):
+class OffersStrip(Strip):
     """Hidden while nothing is offered; `look` is called whenever the window has looked at the engine.
 
     Signals: `chosen` with the name of the archive that the user wants to register.
@@ -26,28 +27,12 @@ class OffersStrip(Panel):
     chosen = Signal(str)
 
     def __init__(self, engine: EngineFace, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent)
-        self.setAccessibleName(tr("New in the model store"))
+        super().__init__(tr("New in the model store"), Button(tr("Register…")), parent)
         self._engine = engine
         self._shown: Sequence[str] = ()
-        self.text = Label(selectable=True)
-        self.text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.register = Button(tr("Register…"))
-        self.dismiss = Button(tr("Dismiss"))
-        self.register.clicked.connect(self._choose)
+        self.button.clicked.connect(self._choose)
         self.dismiss.clicked.connect(self._decline)
-        row = QHBoxLayout()
-        row.setContentsMargins(theme.PADDING, theme.GRID, theme.PADDING, theme.GRID)
-        row.setSpacing(2 * theme.GRID)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.register)
-        row.addWidget(self.dismiss)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(Rule())
-        column.addLayout(row)
-        self.hide()
+        self.say("", "")
 
     def look(self) -> None:
         """Show what is offered now."""
@@ -55,13 +40,7 @@ class OffersStrip(Panel):
         if offered == self._shown:
             return
         self._shown = offered
-        self.setVisible(bool(offered))
-        if offered:
-            said = tr("{name} is new in the model store.").format(name=offered[0])
-            others = counted(len(offered) - 1, "%n more is new.", "%n more are new.") if offered[1:] else ""
-            self.text.setText(" ".join(filter(None, (said, others))))
-            self.text.setToolTip("\n".join(offered))
-            self.setAccessibleDescription(self.text.text())
+        self.say(_said(offered), "\n".join(offered))
 
     def _choose(self) -> None:
         self.chosen.emit(self._shown[0])
@@ -70,3 +49,9 @@ class OffersStrip(Panel):
         for name in self._shown:
             self._engine.decline(name)
         self.look()
+
+
+def _said(offered: Sequence[str]) -> str:
+    first = tr("{name} is new in the model store.").format(name=offered[0]) if offered else ""
+    others = counted(len(offered) - 1, "%n more is new.", "%n more are new.") if offered[1:] else ""
+    return " ".join(filter(None, (first, others)))

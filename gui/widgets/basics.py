@@ -148,23 +148,24 @@ class Progress(QProgressBar):
         painter.end()
 
 
-class CopyLink(QPushButton):
-    """A word that copies a text when it is clicked, and says that it did in its tool tip; red when it is an alarm."""
+class Link(QPushButton):
+    """A word to click, underlined under the mouse and with the keyboard's focus; subclasses say in which colour."""
 
-    def __init__(self, text: str, copied: str, parent: QWidget | None = None, *, alarm: bool = False) -> None:
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
-        self._copied = copied
-        self._alarm = alarm
         self.setFlat(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(tr("Copy {text}").format(text=copied))
-        self.setToolTip(tr("Click to copy {text}").format(text=copied))
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.clicked.connect(self._copy)
 
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self._copied)
-        self.setToolTip(tr("Copied {text}").format(text=self._copied))
+    @property
+    def is_pointed_at(self) -> bool:
+        """Whether the mouse or the keyboard's focus is on it, and it can be used."""
+        return self.isEnabled() and (self.underMouse() or self.hasFocus())
+
+    def ink(self, colours: Tokens) -> QColor:
+        """The colour of the word."""
+        raise NotImplementedError
 
     @override
     def sizeHint(self) -> QSize:
@@ -173,12 +174,51 @@ class CopyLink(QPushButton):
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
-        colours = theme.tokens(self.palette())
         painter = QPainter(self)
         font = self.font()
-        font.setUnderline(self.underMouse() or self.hasFocus())
+        font.setUnderline(self.is_pointed_at)
         painter.setFont(font)
-        ink = colours.accent if self.underMouse() or self.hasFocus() else colours.text
-        painter.setPen(colours.states[VersionState.FAILED] if self._alarm else ink)
+        painter.setPen(self.ink(theme.tokens(self.palette())))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
         painter.end()
+
+
+class CopyLink(Link):
+    """A word that copies a text when it is clicked, and says that it did in its tool tip; red when it is an alarm."""
+
+    def __init__(self, text: str, copied: str, parent: QWidget | None = None, *, alarm: bool = False) -> None:
+        super().__init__(text, parent)
+        self._copied = copied
+        self._alarm = alarm
+        self.setAccessibleName(tr("Copy {text}").format(text=copied))
+        self.setToolTip(tr("Click to copy {text}").format(text=copied))
+        self.clicked.connect(self._copy)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._copied)
+        self.setToolTip(tr("Copied {text}").format(text=self._copied))
+
+    @override
+    def ink(self, colours: Tokens) -> QColor:
+        if self._alarm:
+            return colours.states[VersionState.FAILED]
+        return colours.accent if self.is_pointed_at else colours.text
+
+
+class ActionLink(Link):
+    """An action's text as a link, enabled with it."""
+
+    def __init__(self, action: QAction, parent: QWidget | None = None) -> None:
+        super().__init__(action.text(), parent)
+        self._action = action
+        self.setAccessibleName(action.text())
+        self.clicked.connect(action.trigger)
+        action.changed.connect(self._follow)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.setEnabled(self._action.isEnabled())
+
+    @override
+    def ink(self, colours: Tokens) -> QColor:
+        return colours.accent if self.isEnabled() else colours.dim

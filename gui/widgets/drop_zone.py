@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from gui import theme
-from gui.widgets.basics import ActionButton, Caption, Label, Panel
+from gui.widgets.basics import ActionButton, ActionLink, Caption, Label, Panel
 from gui.words import tr
 
 if TYPE_CHECKING:
@@ -20,41 +20,6 @@ DASHES = [5.0, 4.0]
 TITLE = 1.4
 # How many characters long a line of words is at most.
 LINE = 72
-
-
-class Link(QPushButton):
-    """An action's text as a link: underlined under the mouse and with the keyboard's focus."""
-
-    def __init__(self, action: QAction, parent: QWidget | None = None) -> None:
-        super().__init__(action.text(), parent)
-        self._action = action
-        self.setFlat(True)
-        self.setAccessibleName(action.text())
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.clicked.connect(action.trigger)
-        action.changed.connect(self._follow)
-        self._follow()
-
-    def _follow(self) -> None:
-        self.setEnabled(self._action.isEnabled())
-
-    @override
-    def sizeHint(self) -> QSize:
-        metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(self.text()) + 2, metrics.height() + theme.GRID)
-
-    @override
-    def paintEvent(self, event: QPaintEvent) -> None:
-        colours = theme.tokens(self.palette())
-        painter = QPainter(self)
-        font = self.font()
-        font.setUnderline(self.isEnabled() and (self.underMouse() or self.hasFocus()))
-        painter.setFont(font)
-        painter.setPen(colours.accent if self.isEnabled() else colours.dim)
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
-        painter.end()
 
 
 class Invitation(QWidget):
@@ -101,7 +66,7 @@ class DropZone(Panel):
         box.column.addSpacing(theme.GRID)
         box.add(ActionButton(actions.register, primary=True), ActionButton(actions.sample))
         box.column.addSpacing(theme.GRID)
-        box.add(Caption(tr("A .pt file or a folder can be dropped, too:")), Link(actions.make_archive))
+        box.add(Caption(tr("A .pt file or a folder can be dropped, too:")), ActionLink(actions.make_archive))
         column = QVBoxLayout(self)
         column.addStretch()
         column.addWidget(box, 0, Qt.AlignmentFlag.AlignHCenter)

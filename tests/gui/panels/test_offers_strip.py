@@ -35,7 +35,7 @@ def test_one_is_registered_and_all_are_dismissed(qtbot: QtBot, engine: FakeEngin
     engine.offered = ["a.mar", "b.mar"]
     strip.look()
     with qtbot.waitSignal(strip.chosen) as chosen:
-        strip.register.click()
+        strip.button.click()
     assert chosen.args == ["a.mar"]
     strip.dismiss.click()
     assert strip.isHidden()
