@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiboken6 import isValid
+
 from engine.errors import VersionNotFoundError
 from engine.making import ArchivePlan, look
 from engine.registration import Registration
@@ -31,6 +33,8 @@ from engine.tokens import TokenInfo, TokenKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from PySide6.QtWidgets import QWidget
 
     from engine.errors import MarinaError
 
@@ -303,6 +307,11 @@ class FakeHost:
 
     async def stop(self) -> None:
         self.calls.append("stop")
+
+
+def gone(widget: QWidget) -> bool:
+    """Whether it is off the screen; a dialog that was asked is deleted soon after, and then must not be asked again."""
+    return not isValid(widget) or not widget.isVisible()
 
 
 async def until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:

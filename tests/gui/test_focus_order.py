@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMenu, QWidget
 from engine.snapshots import VersionState, WorkerState
 from gui.theme import Theme
 from gui.window import Window
-from tests.gui.fakes import FakeEngine, FakeHost, a_version, a_worker, until
+from tests.gui.fakes import FakeEngine, FakeHost, a_version, a_worker, gone, until
 from tests.gui.windows import running_window
 from tests.support import focus
 
@@ -145,7 +145,7 @@ async def problems(window: Window, action: QAction) -> list[str]:
         except AssertionError as error:
             found.append(f"{action.text()} opens {type(dialog).__name__}: {error}")
         dialog.reject()
-        await until(lambda dialog=dialog: not dialog.isVisible())  # type: ignore[misc]  # a default binds it
+        await until(lambda dialog=dialog: gone(dialog))  # type: ignore[misc]  # a default binds it
     return found
 
 

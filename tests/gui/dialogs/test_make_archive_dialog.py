@@ -12,7 +12,7 @@ from engine.errors import ConflictError
 from engine.making import BUILT_IN_HANDLERS, ArchivePlan
 from gui.dialogs.asking import ask
 from gui.dialogs.make_archive import MakeArchiveDialog, archiver_command
-from tests.gui.fakes import FakeEngine, until
+from tests.gui.fakes import FakeEngine, gone, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -38,7 +38,7 @@ def drive(run: Run, engine: FakeEngine, paths: Sequence[Path], act: Act) -> Make
         task = asyncio.get_running_loop().create_task(ask(dialog))
         await until(dialog.isVisible)
         await act(dialog)
-        if dialog.isVisible():
+        if not gone(dialog):
             dialog.reject()
         await task
         return dialog
@@ -82,7 +82,7 @@ def test_what_was_chosen_is_packed(run: Run, engine: FakeEngine, folder: Path) -
         dialog.handler.setCurrentText("image_classifier")
         await until(dialog.accept_button.isEnabled)
         dialog.accept_button.click()
-        await until(lambda: not dialog.isVisible())
+        await until(lambda: gone(dialog))
 
     dialog = drive(run, engine, [folder], make)
     assert dialog.made == Path("/store/numbers.mar")
@@ -98,7 +98,7 @@ def test_an_archive_that_is_there_stays_and_another_name_is_taken(run: Run, engi
         await until(dialog.accept_button.isEnabled)
         await until(lambda: dialog.words.text().endswith("digits.mar is there already and stays."))
         dialog.accept_button.click()
-        await until(lambda: not dialog.isVisible())
+        await until(lambda: gone(dialog))
 
     assert drive(run, engine, [folder], make).made == Path("/store/digits-2.mar")
     assert made(engine).archive == "digits-2.mar"

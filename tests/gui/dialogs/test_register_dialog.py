@@ -20,7 +20,7 @@ from engine.settings import Settings
 from engine.snapshots import Key, Progress
 from gui.dialogs.asking import ask
 from gui.dialogs.register import RegisterDialog
-from tests.gui.fakes import FakeEngine, a_summary, until
+from tests.gui.fakes import FakeEngine, a_summary, gone, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +40,8 @@ async def with_dialog(dialog: RegisterDialog, act: Act) -> bool:
     task = asyncio.get_running_loop().create_task(ask(dialog))
     await until(dialog.isVisible)
     await act(dialog)
-    dialog.close()
+    if not gone(dialog):
+        dialog.close()
     return await task
 
 
@@ -87,7 +88,7 @@ def test_registering_sends_what_differs_from_the_archive(run: Run, engine: FakeE
         dialog.parameters.initial_workers.set_value(2)
         assert "model_name=numbers" in dialog.disclosure.line.text()
         dialog.accept_button.click()
-        await until(lambda: not dialog.isVisible())
+        await until(lambda: gone(dialog))
         assert dialog.registered_name == "numbers"
 
     assert drive(run, engine, DROPPED, register) is True
@@ -192,7 +193,7 @@ def test_a_url_needs_no_look_inside(run: Run, engine: FakeEngine) -> None:
         dialog.url.sign.setChecked(True)
         assert dialog.registration() == Registration("https://models.example/digits.mar", s3_sse_kms=True)
         dialog.submit()
-        await until(lambda: not dialog.isVisible())
+        await until(lambda: gone(dialog))
 
     assert drive(run, engine, None, type_address) is True
     assert [call[0] for call in engine.calls] == ["register"]
@@ -323,7 +324,7 @@ def test_everything_that_a_registration_can_say_is_sent(run: Run, engine: FakeEn
         dialog.parameters.startup_timeout.set_value(60)
         dialog.parameters.synchronous.setChecked(True)
         dialog.submit()
-        await until(lambda: not dialog.isVisible())
+        await until(lambda: gone(dialog))
 
     assert drive(run, engine, DROPPED, fill) is True
     assert engine.calls[-1][1] == Registration(
@@ -386,7 +387,7 @@ def test_a_registration_goes_on_in_the_background(run: Run, engine: FakeEngine) 
             dialog.submit()
             await until(dialog.continue_button.isVisible)
             dialog.continue_button.click()
-            await until(lambda: not dialog.isVisible())
+            await until(lambda: gone(dialog))
 
         assert await with_dialog(dialog, leave) is True
         assert dialog.background is not None
@@ -465,7 +466,7 @@ def test_of_several_copies_the_registered_one_stays(run: Run, engine: FakeEngine
         dialog.take_file("/downloads/signs.mar")
         await until(lambda: dialog.file.url == "signs.mar" and dialog.accept_button.isEnabled())
         dialog.submit()
-        await until(lambda: not dialog.isVisible())
+        await until(lambda: gone(dialog))
 
     assert drive(run, engine, DROPPED, change_ones_mind) is True
     assert [call for call in engine.calls if call[0] == "discard_from_store"] == [("discard_from_store", "digits.mar")]
