@@ -87,9 +87,9 @@ def test_registering_sends_what_differs_from_the_archive(run: Run, engine: FakeE
         dialog.parameters.max_batch_delay.set_value(0)
         dialog.parameters.initial_workers.set_value(2)
         assert "model_name=numbers" in dialog.disclosure.line.text()
+        assert dialog.registered_name == "numbers"
         dialog.accept_button.click()
         await until(lambda: gone(dialog))
-        assert dialog.registered_name == "numbers"
 
     assert drive(run, engine, DROPPED, register) is True
     wanted = Registration("digits.mar", model_name="numbers", batch_size=8, max_batch_delay=0, initial_workers=2)
