@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
-from engine.api.authorization import Guard, guard, guard_status
+from engine.api.authorization import Guard, guard_status
 from engine.api.listener import Listener
 from engine.api.sites import sites
 from engine.engine import Engine
@@ -130,7 +130,7 @@ def _key_file(settings: Settings, home: Home) -> KeyFile:
 def _guards(keys: KeyFile, settings: Settings) -> dict[str, Guard]:
     """Return a guard for each listener that has a token of its own, by the listener's name."""
     refused = guard_status(settings)
-    return {kind.value: guard(kind, keys.tokens, keys.write, refused) for kind in TokenKind}
+    return {kind.value: Guard(kind, keys.tokens, keys.write, refused) for kind in TokenKind}
 
 
 def _name_idle_keys(settings: Settings) -> None:

@@ -15,9 +15,6 @@ from engine.api.answers import COMMON_HEADERS, error_response, new_request_id
 from engine.settings import Settings
 from engine.tokens import TokenKind, Tokens
 
-# A guard returns the answer to a request that goes no further, None for one that may pass.
-Guard = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]]
-
 REFUSED = "Token Authorization failed. Token either incorrect, expired, or not provided correctly"
 NOT_RENEWED = "Token Authentication failed. Token either incorrect, expired, or not provided correctly"
 log = logging.getLogger(__name__)
@@ -28,29 +25,41 @@ WITHIN = 60.0
 DELAY = 0.5
 
 
-def guard(kind: TokenKind, tokens: Tokens, save: Callable[[], Awaitable[None]], refused: int = 401) -> Guard:
-    """Return the guard of one listener; it answers `refused` to whoever may not call.
+class Guard:
+    """Looks at each request of one listener before anybody else.
 
-    On the management one `/token` renews; `save` writes the key file then. A wrong token is answered late once there
-    were many, a right one always at once: guessing is slow, and nobody can lock the owner out.
+    A wrong token is answered late once there were many, a right one always at once: guessing is slow, and nobody can
+    lock the owner out.
     """
-    misses = Misses()
 
-    async def check(request: web.BaseRequest) -> web.StreamResponse | None:
+    def __init__(
+        self, kind: TokenKind, tokens: Tokens, save: Callable[[], Awaitable[None]], refused: int = 401
+    ) -> None:
+        """On the management listener `/token` renews; `save` writes the key file then. `refused` is a status."""
+        self._kind = kind
+        self._tokens = tokens
+        self._save = save
+        self._refused = refused
+        self._misses = Misses()
+
+    def allows(self, authorization: str) -> bool:
+        """Whether a request with this header may pass, whatever it asks for."""
+        return self._tokens.allows(self._kind, authorization)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse | None:
+        """Return the answer to a request that goes no further, None for one that may pass."""
         authorization = request.headers.get("Authorization", "")
-        if request.path == "/token" and kind is TokenKind.MANAGEMENT:
-            if await _renew(request, tokens, authorization, save):
+        if request.path == "/token" and self._kind is TokenKind.MANAGEMENT:
+            if await _renew(request, self._tokens, authorization, self._save):
                 return _renewed()
             text = NOT_RENEWED
-        elif _is_open(request) or tokens.allows(kind, authorization):
+        elif _is_open(request) or self.allows(authorization):
             return None
         else:
             text = REFUSED
-        log.warning("Refused %s at the %s API: no valid token", request.method, kind.value)
-        await asyncio.sleep(misses.count(time.monotonic()))
-        return _refusal(text, refused)
-
-    return check
+        log.warning("Refused %s at the %s API: no valid token", request.method, self._kind.value)
+        await asyncio.sleep(self._misses.count(time.monotonic()))
+        return _refusal(text, self._refused)
 
 
 def guard_status(settings: Settings) -> int:

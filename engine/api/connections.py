@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from typing_extensions import override
 
+from engine.api.connection import Connection
+from engine.api.express import ExpressLane
 from engine.metrics.traffic import Refused
 
 log = logging.getLogger(__name__)
@@ -43,14 +46,30 @@ class Connections(web.Server):
     A connection that waits for its client's next request gives its place to a new one, the oldest first.
     """
 
-    def __init__(self, *args: Any, most: int, patience: float, refusals: Counter[Refused], **options: Any) -> None:
-        """`refusals` counts what is turned away or closed; `args` and `options` are aiohttp's."""
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        lane: ExpressLane,
+        *,
+        most: int,
+        patience: float,
+        refusals: Counter[Refused],
+        request_factory: Callable[..., web.BaseRequest],
+        **options: Any,
+    ) -> None:
+        """`refusals` counts what is turned away or closed; `options` are aiohttp's, for each connection."""
+        super().__init__(answer, request_factory=request_factory, handler_cancellation=True)
+        self._lane = lane
+        self._options = options
         self._most = most
         self._patience = patience
         self._seen: dict[RequestHandler, _Progress] = {}
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._refusals = refusals
+
+    @override
+    def __call__(self) -> Connection:
+        return Connection(self, self._lane, loop=asyncio.get_running_loop(), **self._options)
 
     @override
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
@@ -67,8 +86,8 @@ class Connections(web.Server):
             self._timer = None
 
     def _make_room(self, newest: RequestHandler, transport: asyncio.Transport) -> None:
-        for handler in self._connections:
-            if handler is not newest and _is_waiting(handler):
+        for handler, _ in self._all():
+            if handler is not newest and handler.is_waiting:
                 handler.force_close()
                 return
         self._refusals[Refused.CONNECTIONS] += 1
@@ -83,8 +102,8 @@ class Connections(web.Server):
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now, seen, self._seen = loop.time(), self._seen, {}
-        for handler, transport in list(self._connections.items()):
-            at = _progress(handler, transport)
+        for handler, transport in self._all():
+            at = handler.progress(transport)
             if at is None:
                 continue
             before = seen.get(handler)
@@ -98,18 +117,5 @@ class Connections(web.Server):
         if self._connections:
             self._look_later()
 
-
-def _is_waiting(handler: RequestHandler) -> bool:
-    return handler._current_request is None  # noqa: SLF001 - aiohttp has no other word for it
-
-
-def _progress(handler: RequestHandler, transport: asyncio.Transport) -> tuple[int, int, int] | None:
-    """Return how far the client has come, None while it is not its turn: its request is served, or it may rest."""
-    unread = transport.get_write_buffer_size()
-    request = handler._current_request  # noqa: SLF001
-    answered = handler._request_count  # noqa: SLF001
-    if request is None:
-        return (answered, 0, unread) if not answered or unread else None
-    if request.content.is_eof() and not unread:
-        return None
-    return answered, request.content.total_bytes, unread
+    def _all(self) -> list[tuple[Connection, asyncio.Transport]]:
+        return [(one, transport) for one, transport in self._connections.items() if isinstance(one, Connection)]

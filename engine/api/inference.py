@@ -16,6 +16,7 @@ from engine.api.bodies import headers_of, query_inputs, read_inputs
 from engine.api.description import DOCUMENT, description_of
 from engine.api.operations import Answer, Body, Handler, Operation, failures
 from engine.api.reply_head import head_problem
+from engine.api.request import Begun, Request
 from engine.engine import Engine
 from engine.errors import BadRequestError, MarinaError, PredictionError
 from engine.serving.jobs import Input, Reply, Stream
@@ -29,8 +30,15 @@ LOWEST_STATUS = 100
 
 async def predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Answer a prediction with what the handler returns; `url_path` and `explain` reach it as headers (TorchServe)."""
-    added = {"explain": "False", "url_path": path.get("rest", "")}
-    return await _answer(engine, request, path, await read_inputs(request), added)
+    if isinstance(request, Request) and request.begun is not None:
+        return await _answered(request.begun, request)
+    inputs = await read_inputs(request)
+    return await _asked(engine, request, path, inputs, handler_headers(headers_of(request), path))
+
+
+def handler_headers(headers: dict[str, str], path: Mapping[str, str]) -> dict[str, str]:
+    """Return what a handler sees of the headers of a prediction."""
+    return {**headers, "explain": "False", "url_path": path.get("rest", "")}
 
 
 async def explain(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
@@ -68,12 +76,13 @@ async def invocations(engine: Engine, request: web.BaseRequest, _path: Mapping[s
 
 async def ping(engine: Engine, _request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
     """Tell whether every default version has its workers."""
-    return json_response(200 if engine.is_healthy() else 500, health(engine), new_request_id())
+    healthy = engine.is_healthy()
+    return json_response(200 if healthy else 500, health(healthy=healthy), new_request_id())
 
 
-def health(engine: Engine) -> dict[str, str]:
+def health(*, healthy: bool) -> dict[str, str]:
     """Return what a ping tells."""
-    return {"status": "Healthy" if engine.is_healthy() else "Unhealthy"}
+    return {"status": "Healthy" if healthy else "Unhealthy"}
 
 
 async def describe_api(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.Response:
@@ -134,15 +143,28 @@ async def _answer(
     engine: Engine, request: web.BaseRequest, path: Mapping[str, str], inputs: list[Input], added: dict[str, str]
 ) -> web.StreamResponse:
     """Predict with the model of `path`; `added` are the headers that the handler sees besides the client's."""
+    return await _asked(engine, request, path, inputs, {**headers_of(request), **added})
+
+
+async def _asked(
+    engine: Engine, request: web.BaseRequest, path: Mapping[str, str], inputs: list[Input], headers: dict[str, str]
+) -> web.StreamResponse:
     request_id = new_request_id()
-    headers = {**headers_of(request), **added}
     try:
-        reply = await engine.predict(path["model_name"], path.get("model_version"), request_id, headers, inputs)
+        future = engine.predict(path["model_name"], path.get("model_version"), request_id, headers, inputs)
+    except MarinaError as error:
+        return error_of(error, request_id)
+    return await _answered(Begun(request_id, future), request)
+
+
+async def _answered(begun: Begun, request: web.BaseRequest) -> web.StreamResponse:
+    request_id = begun.request_id
+    try:
+        reply = await begun.future
     except MarinaError as error:
         return error_of(error, request_id)
     if problem := head_problem(reply):
-        if reply.stream is not None:
-            reply.stream.close()
+        begun.abandon()
         return error_of(PredictionError(f"The handler's answer cannot be sent: {problem}.", 500), request_id)
     if reply.stream is None:
         return _whole(reply, request_id)
@@ -156,22 +178,27 @@ def _only_model_at_start(engine: Engine) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _headers(reply: Reply, request_id: str) -> dict[str, str]:
-    own = {**COMMON_HEADERS, "x-request-id": request_id}
+def status_of(reply: Reply) -> int:
+    """Return the status that goes out."""
+    return reply.status if reply.status >= LOWEST_STATUS else 200
+
+
+def reply_headers(reply: Reply) -> dict[str, str]:
+    """Return what a handler says in headers and what the server says in all of them, but for the request's id."""
     if not reply.headers:
-        return own
+        return COMMON_HEADERS
     spelled: dict[str, str] = {}
     for name in reply.headers:
         # However often a handler spells a name differently, the header goes out once (TorchServe).
         spelled.setdefault(name.lower(), name)
-    return {**{name: reply.headers[name] for low, name in spelled.items() if low not in OWN_HEADERS}, **own}
+    chosen = {name: reply.headers[name] for low, name in spelled.items() if low not in OWN_HEADERS}
+    return {**chosen, **COMMON_HEADERS}
 
 
 def _whole(reply: Reply, request_id: str) -> web.Response:
-    status = reply.status if reply.status >= LOWEST_STATUS else 200
-    response = web.Response(
-        status=status, reason=reply.phrase, headers=_headers(reply, request_id), body=bytes(reply.body)
-    )
+    status = status_of(reply)
+    headers = {**reply_headers(reply), "x-request-id": request_id}
+    response = web.Response(status=status, reason=reply.phrase, headers=headers, body=bytes(reply.body))
     if status >= FIRST_ERROR:
         response.force_close()
     return response
@@ -180,9 +207,9 @@ def _whole(reply: Reply, request_id: str) -> web.Response:
 async def _streamed(reply: Reply, stream: Stream, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
     """Send each piece as one chunk; a handler that fails on the way breaks the connection (TorchServe)."""
     response = web.StreamResponse(
-        status=reply.status if reply.status >= LOWEST_STATUS else 200,
+        status=status_of(reply),
         reason=reply.phrase,
-        headers=_headers(reply, request_id),
+        headers={**reply_headers(reply), "x-request-id": request_id},
     )
     response.enable_chunked_encoding()
     if response.status >= FIRST_ERROR:

@@ -17,8 +17,9 @@ from engine.api.answers import FIRST_ERROR, METHOD_UNKNOWN, PATH_UNKNOWN, error_
 from engine.api.authorization import Guard
 from engine.api.callers import Callers
 from engine.api.connections import Connections
+from engine.api.express import ExpressLane
 from engine.api.operations import Operation
-from engine.api.request import Request, cors_headers
+from engine.api.request import Held, Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.api.tls import server_context
 from engine.engine import Engine
@@ -61,7 +62,7 @@ class Listener:
         self._runner: web.ServerRunner | None = None
         self._server: Connections | None = None
         self._tls: ssl.SSLContext | None = None
-        self._held = 0
+        self._held = Held(engine.settings.max_request_memory)
 
     @property
     def url(self) -> str:
@@ -94,13 +95,14 @@ class Listener:
         self._callers = Callers(self._engine.settings, self._real_address)
         # A body in gzip reaches the handler as it came, with the header that says so (TorchServe).
         settings = self._engine.settings
+        lane = ExpressLane(self._engine, self._router, self._callers, self._guard, self._held)
         self._server = server = Connections(
             self._answer,
+            lane,
             most=settings.max_connections,
             patience=settings.stalled_connection_timeout,
             refusals=self._engine.metrics.refusals,
             request_factory=self._request,
-            handler_cancellation=True,
             access_log=None,
             auto_decompress=False,
             lingering_time=min(LINGERING, settings.stalled_connection_timeout),
@@ -140,11 +142,12 @@ class Listener:
         limit = self._max_request_size
         request = Request(message, payload, protocol, writer, task, loop, client_max_size=limit)
         request.cors = self._cors
+        request.begun = protocol.take_begun()
         return request
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         size = self._size_of(request)
-        self._held += size
+        self._held.bytes += size
         try:
             response = await self._respond(request)
         except web.HTTPRequestEntityTooLarge:
@@ -157,7 +160,7 @@ class Listener:
             self._engine.metrics.answers.count(error.status)
             raise
         finally:
-            self._held -= size
+            self._held.bytes -= size
         self._engine.metrics.answers.count(response.status)
         return response
 
@@ -174,7 +177,7 @@ class Listener:
             self._engine.metrics.refusals[Refused.CALLER] += 1
             log.warning("Refused %s at %s: %s", request.method, self.url, reason)
             return error_response(403, "ForbiddenException", reason, new_request_id())
-        if self._held > self._engine.settings.max_request_memory:
+        if self._held.is_full:
             self._engine.metrics.refusals[Refused.MEMORY] += 1
             return error_response(503, "ServiceUnavailableException", NO_MEMORY, new_request_id())
         return None
@@ -183,7 +186,7 @@ class Listener:
         if (refused := self._refusal_of(request)) is not None:
             return refused
         try:
-            if self._guard is not None and (refusal := await self._guard(request)) is not None:
+            if self._guard is not None and (refusal := await self._guard.answer(request)) is not None:
                 if refusal.status >= FIRST_ERROR:
                     self._engine.metrics.refusals[Refused.TOKEN] += 1
                 return refusal

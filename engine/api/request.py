@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE
+from multidict import CIMultiDict
 
+from engine.serving.jobs import Reply
 from engine.settings import Settings
 
 
@@ -23,17 +27,56 @@ def cors_headers(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
+def complete(headers: CIMultiDict[str], cors: Mapping[str, str]) -> None:
+    """Add what every answer says; what a handler chose stays, but for `cors`."""
+    headers.update(cors)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Connection", "keep-alive")
+
+
+class Held:
+    """The bytes that the requests of one listener hold, or may come to hold, and how many that may be."""
+
+    __slots__ = ("bytes", "most")
+
+    def __init__(self, most: int) -> None:
+        """Hold nothing."""
+        self.bytes = 0
+        self.most = most
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further request is let in."""
+        return self.bytes > self.most
+
+
+class Begun(NamedTuple):
+    """A prediction that was asked for."""
+
+    request_id: str
+    future: asyncio.Future[Reply]
+
+    def abandon(self) -> None:
+        """Let go of the answer, since its caller has gone."""
+        if not self.future.done():
+            self.future.cancel()
+        elif not self.future.cancelled() and not self.future.exception() and (stream := self.future.result().stream):
+            stream.close()
+
+
 class Request(web.BaseRequest):
-    """A request whose every answer, one in pieces included, carries `cors` and says whether the connection stays."""
+    """A request whose every answer, one in pieces included, carries `cors` and says whether the connection stays.
+
+    `begun` is the prediction that the express lane asked for, and could not answer.
+    """
 
     cors: Mapping[str, str] = {}
+    begun: Begun | None = None
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        response.headers.update(self.cors)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("X-Frame-Options", "DENY")
+        # aiohttp has said "close" by now where it will; TorchServe says the other thing too.
+        complete(response.headers, self.cors)
         # Which libraries at which versions answer is nobody's business; what a handler says of itself stays.
         if response.headers.get("Server") == SERVER_SOFTWARE:
             del response.headers["Server"]
-        # aiohttp has said "close" by now where it will; TorchServe says the other thing too.
-        response.headers.setdefault("Connection", "keep-alive")

@@ -47,7 +47,7 @@ class Inference:
 
     async def ping(self, _request: Any, _call: Call) -> Any:
         """Tell whether every default version has its workers; the call itself succeeds either way (TorchServe)."""
-        return Health(health=encoded(health(self._engine)).decode().removesuffix("\n"))
+        return Health(health=encoded(health(healthy=self._engine.is_healthy())).decode().removesuffix("\n"))
 
     async def predict(self, request: Any, call: Call) -> Any:
         """Answer with what the handler returns, of an answer in parts the first one; its headers are not told."""

@@ -68,6 +68,8 @@ class Channel:
 
     def _fill(self, wanted: int) -> None:
         """Have at least `wanted` unread bytes in the buffer; raises EOFError when the socket ends before."""
+        if self._end - self._start >= wanted:
+            return
         if self._start + wanted > len(self._buffer) or self._start == self._end:
             self._make_room(wanted)
         with memoryview(self._buffer) as view:

@@ -27,7 +27,7 @@ What each kind carries:
     PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
                  body is every piece. More frames for this batch follow. An asynchronous worker answers its batches in
                  any order.
-    REPLY        as PARTIAL, and ends the batch.
+    REPLY        as PARTIAL, and ends the batch. It may hold metrics, as METRICS does.
     FAILED       worker to engine, ends the batch for every job in it: batch, code, message.
     METRICS      worker to engine, at any time: metrics: a list of {"name", "value", "unit", "type", "dimensions":
                  [[name, value], ...], "request_ids": [...]}.
@@ -90,7 +90,7 @@ def encode_meta(meta: dict[str, Any]) -> bytes:
 def decode_meta(meta: bytes | bytearray | memoryview) -> dict[str, Any]:
     """Return the JSON object in `meta`; raises FrameError when it is none."""
     try:
-        value = json.loads(bytes(meta))
+        value = json.loads(str(meta, "utf-8"))
     except ValueError as error:
         raise FrameError(f"frame meta is no JSON: {error}") from None
     if not isinstance(value, dict):

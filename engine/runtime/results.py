@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ts.utils.encoding import bytes_of
+from ts.utils.packages import CHOOSE_PYTHON, is_frozen
 from ts.utils.util import PredictionException
 
 from .telling import as_text, kind_of, sendable
@@ -65,14 +66,17 @@ def encode_value(value: Any) -> bytes | bytearray:
 
 def describe_results(pieces: list[bytes | bytearray], processors: list[RequestProcessor]) -> list[list[Any]]:
     """Return [length, status, phrase, headers] for each answer; raises ValueError or TypeError for a status like ""."""
+    return [_described(piece, processor) for piece, processor in zip(pieces, processors)]
+
+
+def _described(piece: bytes | bytearray, processor: RequestProcessor) -> list[Any]:
+    status, phrase = processor.get_response_status_code(), processor.get_response_status_phrase()
+    headers = processor.get_response_headers()
     return [
-        [
-            len(piece),
-            max(-FRAME_STATUS, min(int(processor.get_response_status_code()), FRAME_STATUS)),
-            sendable(str(processor.get_response_status_phrase() or "")),
-            {sendable(str(name)): sendable(str(value)) for name, value in processor.get_response_headers().items()},
-        ]
-        for piece, processor in zip(pieces, processors)
+        len(piece),
+        OK if status == OK else max(-FRAME_STATUS, min(int(status), FRAME_STATUS)),
+        sendable(str(phrase)) if phrase else "",
+        {sendable(str(name)): sendable(str(value)) for name, value in headers.items()} if headers else {},
     ]
 
 
@@ -94,6 +98,8 @@ def load_failure(error: BaseException) -> Failure:
     out_of_memory = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "CUDA" in told)
     first_line = (told.strip().splitlines() or [""])[0][:LONGEST_CAUSE]
     message = f"{kind_of(error)}: {first_line}" if first_line else kind_of(error)
+    if is_frozen() and isinstance(error, ModuleNotFoundError):
+        message += f" (Marina's own Python takes no packages: {CHOOSE_PYTHON})"
     return Failure(OUT_OF_MEMORY if out_of_memory else 500, message)
 
 

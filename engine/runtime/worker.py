@@ -116,12 +116,22 @@ class PendingMetrics:
             self._told = True
             say(f"More than {MOST_METRICS} metrics came in one batch; what is more is dropped from now on.\n")
 
+    def take_few(self) -> list[dict[str, Any]]:
+        """Return everything pending if it fits beside an answer, nothing otherwise."""
+        if len(self._pending) > METRICS_PER_FRAME:
+            return []
+        return self._take()
+
     def take(self) -> list[Buffer]:
         """Return the METRICS frames of everything pending, nothing when there is none."""
-        taken = self._pending[:]
-        del self._pending[: len(taken)]  # not the whole list: another thread may have added one since
+        taken = self._take()
         pieces = [taken[start : start + METRICS_PER_FRAME] for start in range(0, len(taken), METRICS_PER_FRAME)]
         return [buffer for piece in pieces for buffer in encode(Kind.METRICS, {"metrics": piece})]
+
+    def _take(self) -> list[dict[str, Any]]:
+        taken = self._pending[:]
+        del self._pending[: len(taken)]  # not the whole list: another thread may have added one since
+        return taken
 
 
 class Predictor:
@@ -158,7 +168,8 @@ class Predictor:
         self._streamed = True
         for processor in self._processors:
             processor.add_response_property(STREAM_HEADER, "true")
-        self._channel.send([*self._metrics.take(), *self._encode(Kind.PARTIAL, values)])
+        pieces = self._encoded(values)
+        self._channel.send([*self._metrics.take(), *encode(Kind.PARTIAL, self._described(pieces), pieces)])
 
     @property
     def _processors(self) -> list[RequestProcessor]:
@@ -180,9 +191,12 @@ class Predictor:
             self._end_streams()
         if self._continuous:
             self._ask_stopping_criteria(values)
-        buffers = self._encode(Kind.REPLY, values)
+        pieces = self._encoded(values)
         self._context.metrics.add_time("PredictionTime", milliseconds)
-        return buffers
+        meta = self._described(pieces)
+        if emitted := self._metrics.take_few():
+            meta["metrics"] = emitted
+        return encode(Kind.REPLY, meta, pieces)
 
     def _failure(self, error: BaseException) -> list[Buffer]:
         say(traceback_text(error))
@@ -208,7 +222,8 @@ class Predictor:
             if processor.get_response_header(STREAM_HEADER) == "true":
                 processor.add_response_property(STREAM_HEADER, "false")
 
-    def _encode(self, kind: Kind, values: Any) -> list[Buffer]:
-        pieces = encode_values(values, len(self._processors), self._limit)
-        meta = {"batch": self._batch, "results": describe_results(pieces, self._processors)}
-        return encode(kind, meta, pieces)
+    def _encoded(self, values: Any) -> list[Buffer]:
+        return encode_values(values, len(self._processors), self._limit)
+
+    def _described(self, pieces: list[Buffer]) -> dict[str, Any]:
+        return {"batch": self._batch, "results": describe_results(pieces, self._processors)}

@@ -25,15 +25,8 @@ DIED = "Worker died."
 Result = tuple[Annotated[int, msgspec.Meta(ge=0)], int, str, dict[str, str]]
 
 
-class Answers(msgspec.Struct):
-    """The meta of REPLY and PARTIAL; `engine.runtime.frames` says what the fields of all these are."""
-
-    batch: int
-    results: list[Result]
-
-
 class BatchFailure(msgspec.Struct):
-    """The meta of FAILED."""
+    """The meta of FAILED; `engine.runtime.frames` says what the fields of all these are."""
 
     batch: int
     code: int
@@ -63,6 +56,14 @@ class Emitted(msgspec.Struct):
     type: Literal["counter", "gauge", "histogram"]
     dimensions: list[tuple[str, str]]
     request_ids: list[str]
+
+
+class Answers(msgspec.Struct):
+    """The meta of REPLY and PARTIAL."""
+
+    batch: int
+    results: list[Result]
+    metrics: list[Emitted] = []
 
 
 class Metrics(msgspec.Struct):
@@ -257,7 +258,10 @@ class Channel(asyncio.BufferedProtocol):
         meta, body = frame[PREFIX.size : end_of_meta], frame[end_of_meta:]
         if prefix.kind is Kind.REPLY:
             answers = decode_answers(meta)
-            self._end_batch(answers.batch).done(answers.results, body)
+            listener = self._end_batch(answers.batch)
+            if answers.metrics:
+                self.owner.metrics(answers.metrics)
+            listener.done(answers.results, body)
             self.idle(self)
         elif prefix.kind is Kind.PARTIAL:
             answers = decode_answers(meta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 import pytest
@@ -108,6 +109,15 @@ def test_an_exception_of_the_handler_becomes_torchserves_failure(error: Exceptio
 )
 def test_a_failed_load_is_told_in_one_line(error: Exception, failure: tuple[int, str]) -> None:
     assert load_failure(error) == failure
+
+
+def test_what_the_bundle_lacks_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    told = load_failure(ModuleNotFoundError("No module named 'transformers'", name="transformers")).message
+    assert told == (
+        "ModuleNotFoundError: No module named 'transformers' (Marina's own Python takes no packages: "
+        "choose a Python for workers that has it, with worker_python)"
+    )
 
 
 def test_a_traceback_leaves_out_our_own_frames_at_its_top() -> None:

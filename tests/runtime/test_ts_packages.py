@@ -46,6 +46,12 @@ def test_a_missing_package_is_named_with_its_handler_and_the_two_ways_to_it() ->
     )
 
 
+def test_the_bundle_can_take_no_package_and_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(ImportError, match=r"Painter needs the package canvas, which Marina's own .* worker_python$"):
+        require("canvas", Painter())
+
+
 def test_an_archive_with_requirements_is_told_how_they_get_installed() -> None:
     painter = Painter()
     painter.manifest = {"model": {"requirementsFile": "paints.txt"}}

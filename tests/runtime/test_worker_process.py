@@ -58,6 +58,7 @@ def test_a_worker_echoes_a_batch_and_leaves_with_the_engine(start_worker: Start)
     assert (loaded.kind, loaded.meta) == (Kind.LOADED, {"device": "tin:0"})
     reply = worker.predict(b'{"a": 1}', b'"text"')
     assert reply.kind is Kind.REPLY
+    assert [one["name"] for one in reply.meta.pop("metrics")] == ["PredictionTime"]
     assert reply.meta == {"batch": 7, "results": [[12, 200, "", {}], [4, 200, "", {}]]}
     assert pieces(reply) == [b'{\n  "a": 1\n}', b"text"]
     assert worker.leave() == (0, "", "")
@@ -162,13 +163,13 @@ def test_a_handler_sets_status_and_headers_of_each_answer(start_worker: Start) -
     assert results == [[1, 200, "", {"content-type": "text/csv"}], [1, 404, "None Here", {}]]
 
 
-def test_metrics_come_in_one_frame_before_the_reply(start_worker: Start) -> None:
+def test_metrics_come_with_the_reply(start_worker: Start) -> None:
     worker = start_worker(ANSWER.format(body="context.metrics.add_counter('Seen', 2, 1); return ['x', 'y']"))
     worker.load("h")
     worker.send(b"1", b"2")
-    frame = worker.receive_any()
-    assert frame.kind is Kind.METRICS
-    seen, time = frame.meta["metrics"]
+    reply = worker.receive_any()
+    assert reply.kind is Kind.REPLY
+    seen, time = reply.meta["metrics"]
     dimensions = [["ModelName", "net"], ["Level", "Model"]]
     assert seen == {
         "name": "Seen",
@@ -186,7 +187,6 @@ def test_metrics_come_in_one_frame_before_the_reply(start_worker: Start) -> None
         "dimensions": dimensions,
         "request_ids": ["id-0", "id-1"],
     }
-    assert worker.receive_any().kind is Kind.REPLY
 
 
 def test_metrics_declared_by_the_engine_keep_their_unit_and_dimensions(start_worker: Start) -> None:
@@ -195,9 +195,10 @@ def test_metrics_declared_by_the_engine_keep_their_unit_and_dimensions(start_wor
     declared = {"gauge": [{"name": "Thinking", "unit": "s", "dimensions": ["Model", "Kind"]}]}
     worker.load("h", model_metrics=declared, metrics_config="metrics.yaml")
     worker.send(b"1")
-    thinking = worker.receive_any().meta["metrics"][0]
+    reply = worker.receive_any()
+    thinking = reply.meta["metrics"][0]
     assert (thinking["unit"], thinking["dimensions"]) == ("Seconds", [["Model", "net"], ["Kind", "Model"]])
-    assert pieces(worker.receive()) == [b"['gauge:Thinking']"]
+    assert pieces(reply) == [b"['gauge:Thinking']"]
 
 
 def test_a_handler_that_emits_without_end_loses_what_is_too_much(start_worker: Start) -> None:

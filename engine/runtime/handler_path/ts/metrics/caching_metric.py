@@ -75,4 +75,6 @@ class CachingMetric(MetricAbstract):
 
 def _text(value: object) -> str:
     """Return a handler's name or label as a text that a frame can hold."""
+    if type(value) is str and len(value) <= MAX_TEXT and value.isascii():
+        return value
     return str(value)[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -124,9 +124,10 @@ class MetricsCacheAbstract(ABC):
         metric_type: MetricTypes = MetricTypes.COUNTER,
     ) -> None:
         """Emit a value in any unit; ModelName and Level=Model are added to the dimensions unless they are there."""
-        given = {dimension.name for dimension in dimensions}
-        defaults = (Dimension("ModelName", self.model_name), Dimension("Level", "Model"))
-        complete = [*dimensions, *(default for default in defaults if default.name not in given)]
+        complete = [Dimension("ModelName", self.model_name), Dimension("Level", "Model")]
+        if dimensions:
+            given = {dimension.name for dimension in dimensions}
+            complete = [*dimensions, *(default for default in complete if default.name not in given)]
         self._emit(name, value, unit, idx, complete, metric_type)
 
     def _emit(

@@ -9,6 +9,7 @@ from typing import Any
 
 _PACKAGES = {"PIL": "pillow"}
 _PER_MODEL = "install_py_dep_per_model=true"
+CHOOSE_PYTHON = "choose a Python for workers that has it, with worker_python"
 
 
 def require(module: str, handler: Any, needed_by: str = "") -> Any:
@@ -22,6 +23,11 @@ def require(module: str, handler: Any, needed_by: str = "") -> Any:
         if not _is_missing(module, error):
             raise
         raise ImportError(_advice(module, handler, needed_by), name=error.name) from error
+
+
+def is_frozen() -> bool:
+    """Whether this is the Python of Marina's bundle, which has its packages built in."""
+    return bool(getattr(sys, "frozen", False))
 
 
 def import_if_installed(name: str) -> Any:
@@ -51,6 +57,8 @@ def _advice(module: str, handler: Any, needed_by: str) -> str:
     top = module.partition(".")[0]
     package = _PACKAGES.get(top, top)
     name = needed_by or (handler if isinstance(handler, type) else type(handler)).__name__
+    if is_frozen():
+        return f"{name} needs the package {package}, which Marina's own Python lacks: {CHOOSE_PYTHON}"
     needs = f"{name} needs the package {package}, which is not installed for {sys.executable}"
     requirements = ((getattr(handler, "manifest", None) or {}).get("model") or {}).get("requirementsFile")
     if requirements:
