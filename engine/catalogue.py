@@ -76,9 +76,18 @@ class Catalogue:
         """Return the version named, or the default one. Raises NotFoundError."""
         return self._versions[self._registry.find(name, version).key]
 
+    @property
+    def models(self) -> int:
+        """How many models there are."""
+        return self._registry.models
+
     def defaults(self) -> list[Version]:
-        """Return the default version of each model, sorted by the models' names."""
-        return [self.find(name, None) for name in self._registry.names()]
+        """Return the default version of each model."""
+        return [self._versions[spec.key] for spec in self._registry.defaults()]
+
+    def listed(self, start: int, stop: int | None) -> list[VersionSpec]:
+        """Return the records of the default versions, sorted by the models' names: from `start` on, before `stop`."""
+        return self._registry.defaults(start, stop)
 
     def versions(self, name: str) -> list[Version]:
         """Return every version of a model. Raises NotFoundError."""
@@ -120,7 +129,7 @@ class Catalogue:
             self.require_running()
             self._registry.require_free(spec.key)
             if self.store:
-                is_first = spec.name not in self._registry.names()
+                is_first = not self._registry.has(spec.name)
                 await self.store.add(SavedVersion(spec, saved.target, is_first or saved.is_default))
             self._registry.add(spec)
             return self._serve(spec, saved.target, unpacked)
@@ -204,7 +213,7 @@ class Catalogue:
         self.leaving.add(version)
         self._registry.remove(key)
         self.feed.remove(key)
-        if key.name in self._registry.names():
+        if self._registry.has(key.name):
             self._touch_all(key.name)
             version.pass_on(self.find(key.name, None), self._metrics.traffic(key.name, None))
         return version

@@ -19,6 +19,7 @@ from engine.catalogue import Catalogue
 from engine.devices.devices import Devices
 from engine.devices.nvidia import NvidiaInventory
 from engine.errors import ConflictError, UnavailableError, WorkerStartError
+from engine.frozen import own_python
 from engine.measured import figures
 from engine.metrics.collected import Metrics
 from engine.metrics.traffic import Refused
@@ -36,7 +37,7 @@ from engine.unpacked import add_archive, whole_store
 from engine.version import Version
 from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher, can_fork
-from engine.workers.launcher import SpawnLauncher, worker_python
+from engine.workers.launcher import SpawnLauncher
 
 if TYPE_CHECKING:
     import asyncio
@@ -314,9 +315,13 @@ class Engine:
         """Return the GPUs that workers may use, as they were a moment ago."""
         return self._devices.gpus
 
-    def list_models(self) -> list[tuple[str, str]]:
-        """Return name and url of every model's default version, sorted by name."""
-        return [(version.spec.name, version.spec.url) for version in self._catalogue.defaults()]
+    def count_models(self) -> int:
+        """Return how many models are registered."""
+        return self._catalogue.models
+
+    def list_models(self, start: int = 0, stop: int | None = None) -> list[tuple[str, str]]:
+        """Return name and url of each model's default version, sorted by name: from `start` on, before `stop`."""
+        return [(spec.name, spec.url) for spec in self._catalogue.listed(start, stop)]
 
     def changes(self, since: int) -> Changes:
         """Return the newest snapshot of whatever changed after the revision `since`; 0 asks for everything."""
@@ -399,7 +404,7 @@ def _variables_of_workers(settings: Settings) -> dict[str, str]:
 
 def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
     if settings.fork_server and can_fork():
-        return ForkLauncher(settings.worker_python or worker_python(), environment)
+        return ForkLauncher(settings.worker_python or own_python(), environment)
     return SpawnLauncher()
 
 

@@ -69,10 +69,9 @@ PAGING = (
 async def list_models(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """GET /models: one page of names and urls."""
     limit, start = min(given["limit"], MAX_PAGE), given["next_page_token"]
-    models = engine.list_models()
-    page = [{"modelName": name, "modelUrl": url} for name, url in models[start : start + limit]]
+    page = [{"modelName": name, "modelUrl": url} for name, url in engine.list_models(start, start + limit)]
     # TorchServe: a page that ends with the list still names a next one, which is empty.
-    token = {"nextPageToken": str(start + limit)} if start + limit <= len(models) else {}
+    token = {"nextPageToken": str(start + limit)} if start + limit <= engine.count_models() else {}
     return 200, {**token, "models": page}
 
 

@@ -28,10 +28,11 @@ from engine.metrics.server import (
     Asked,
     Figures,
     Values,
+    fitting,
     gpu_values,
     host_values,
     misdeclared,
-    refusals_metric,
+    refusal_values,
     server_metric,
     server_values,
 )
@@ -136,17 +137,16 @@ class Metrics:
     def _shown(self) -> list[Metric]:
         if self._settings.metrics_mode == "log":
             return []
-        families = [family for _, family in self._server_families()]
+        families = [server_metric(declared, values, self._host) for declared, values in self._server_families()]
         if self._settings.metrics_mode == "legacy":
             return [family for family in families if family.name in LEGACY]
         return families + self._models.metrics()
 
-    def _server_families(self) -> list[tuple[Declaration, Metric]]:
+    def _server_families(self) -> list[tuple[Declaration, Values]]:
         values = server_values(self.answers, self._traffic, self._figures()) | self._system
-        declared = self.config.server.values()
-        families = [(one, server_metric(one, values.get(one.name, {}), self._host)) for one in declared]
+        families = [(one, fitting(one, values.get(one.name, {}))) for one in self.config.server.values()]
         if self.refusals:
-            families.append((REFUSALS, refusals_metric(self.refusals.items(), self._host)))
+            families.append((REFUSALS, refusal_values(self.refusals)))
         return families
 
     # In the background
@@ -166,5 +166,5 @@ class Metrics:
     async def _write_log(self) -> None:
         counters = LEGACY if self._settings.metrics_mode == "legacy" else frozenset()
         server = [found for found in self._server_families() if found[0].name not in counters]
-        lines: list[Line] = self._server_lines.news(server, int(time.time()))
+        lines: list[Line] = self._server_lines.news(server, self._host, int(time.time()))
         await self._threads.run(write, lines, self._models.take_lines())

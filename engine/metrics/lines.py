@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from prometheus_client import Metric
-
 from engine.metrics.declarations import Declaration, Kind
+from engine.metrics.server import Values
 
 # TorchServe's names of the two loggers; `engine.logs` gives each a file.
 SERVER_LOG = "TS_METRICS"
@@ -52,25 +51,30 @@ class ServerLines:
 
     def __init__(self) -> None:
         """Start where everything is 0 and nothing was written."""
-        self._written: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._written: dict[str, Values] = {}
 
-    def news(self, families: Iterable[tuple[Declaration, Metric]], timestamp: int) -> list[Line]:
-        """Return the lines for what changed since the last call; series that are gone are forgotten."""
-        lines: list[Line] = []
-        seen: dict[tuple[str, tuple[str, ...]], float] = {}
-        for declared, family in families:
-            for sample in family.samples:
-                labels = tuple(sample.labels.values())
-                key = declared.name, labels
-                seen[key] = sample.value
-                before = self._written.get(key)
-                if declared.kind is Kind.COUNTER:
-                    if added := sample.value - (before or 0.0):
-                        lines.append(Line(declared, labels, added, timestamp))
-                elif sample.value != before:
-                    lines.append(Line(declared, labels, sample.value, timestamp))
-        self._written = seen
-        return lines
+    def news(self, families: Sequence[tuple[Declaration, Values]], host: str, timestamp: int) -> list[Line]:
+        """Return the lines for what changed since the last call; series that are gone are forgotten.
+
+        The values are kept until the next call and may not change meanwhile.
+        """
+        before, self._written = self._written, {declared.name: values for declared, values in families}
+        return [
+            Line(declared, (*labels, host), value, timestamp)
+            for declared, values in families
+            for labels, value in _moved(declared.kind, values, before.get(declared.name, {}))
+        ]
+
+
+def _moved(kind: Kind, values: Values, before: Values) -> Iterator[tuple[tuple[str, ...], float]]:
+    if values == before:
+        return
+    for labels, value in values.items():
+        if kind is not Kind.COUNTER:
+            if value != before.get(labels):
+                yield labels, value
+        elif added := value - before.get(labels, 0.0):
+            yield labels, added
 
 
 def write(server: Iterable[Line], model: Iterable[Line]) -> None:

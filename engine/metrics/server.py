@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import Metric
@@ -43,6 +43,7 @@ GAUGES = {
     "GPUMemoryUtilization": 2,
     "GPUMemoryUsed": 2,
 }
+KNOWN = {Kind.COUNTER: COUNTERS, Kind.GAUGE: GAUGES}
 # Marina's own, beside what metrics_config declares; TorchServe's text stays as it is as long as nothing was refused.
 REFUSALS = Declaration("marina_refusals_total", Kind.COUNTER, "Count", ("reason", "hostname"))
 # TorchServe: these are Prometheus counters in the mode `legacy` too.
@@ -88,25 +89,28 @@ def misdeclared(declared: Mapping[str, Declaration]) -> list[str]:
     """Return, in words, which families cannot be filled because they are declared as what they are not."""
     return [
         f"{one.name} is a {kind} with {labels + 1} dimensions"
-        for kind, known in ((Kind.COUNTER, COUNTERS), (Kind.GAUGE, GAUGES))
+        for kind, known in KNOWN.items()
         for name, labels in known.items()
         if (one := declared.get(name)) and not (one.kind is kind and len(one.labels) == labels + 1)
     ]
 
 
+def fitting(declared: Declaration, values: Values) -> Values:
+    """Return the values of a family; none when it is declared as what it is not."""
+    labels = KNOWN.get(declared.kind, {}).get(declared.name)
+    return values if labels is not None and len(declared.labels) == labels + 1 else {}
+
+
 def server_metric(declared: Declaration, values: Values, host: str) -> Metric:
-    """Return a family with its values; without any when it is declared as what it is not."""
+    """Return a family with its values."""
     family = empty_metric(declared)
-    labels = (COUNTERS if declared.kind is Kind.COUNTER else GAUGES).get(declared.name)
-    if labels is not None and len(declared.labels) == labels + 1:
-        for key, value in values.items():
-            family.add_sample(family.name, dict(zip(declared.labels, (*key, host), strict=True)), value)
+    if declared is REFUSALS:
+        family.documentation = "Requests and connections that a limit or a guard turned away"
+    for key, value in values.items():
+        family.add_sample(family.name, dict(zip(declared.labels, (*key, host), strict=True)), value)
     return family
 
 
-def refusals_metric(refusals: Iterable[tuple[Refused, int]], host: str) -> Metric:
+def refusal_values(refusals: Mapping[Refused, int]) -> Values:
     """Return what was turned away, by the limit or the guard that did so."""
-    family = Metric(REFUSALS.name, "Requests and connections that a limit or a guard turned away", REFUSALS.kind)
-    for reason, count in refusals:
-        family.add_sample(family.name, dict(zip(REFUSALS.labels, (reason.value, host), strict=True)), count)
-    return family
+    return {(reason.value,): count for reason, count in refusals.items()}

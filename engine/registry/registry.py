@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ class Registry:
     def __init__(self) -> None:
         """Start empty."""
         self._models: dict[str, _Model] = {}
+        # In order: each page of a list needs some of them, which must not cost more as models become more.
+        self._names: list[str] = []
 
     def __contains__(self, key: Key) -> bool:
         model = self._models.get(key.name)
@@ -35,15 +38,22 @@ class Registry:
         for model in self._models.values():
             yield from model.versions.values()
 
-    def names(self) -> list[str]:
-        """Model names in the order TorchServe lists them: by code point."""
-        return sorted(self._models)
+    @property
+    def models(self) -> int:
+        """How many models there are."""
+        return len(self._models)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a model of this name."""
+        return name in self._models
 
     def add(self, spec: VersionSpec) -> None:
         """Add a version; raises ConflictError when name and version are taken."""
         self.require_free(spec.key)
-        model = self._models.setdefault(spec.name, _Model(default=spec.version))
-        model.versions[spec.version] = spec
+        if not self.has(spec.name):
+            self._models[spec.name] = _Model(default=spec.version)
+            insort(self._names, spec.name)
+        self._models[spec.name].versions[spec.version] = spec
 
     def require_free(self, key: Key) -> None:
         """Raise ConflictError when that version is registered."""
@@ -57,6 +67,13 @@ class Registry:
         if spec is None:
             raise VersionNotFoundError(f"Model version: {version} does not exist for model: {name}")
         return spec
+
+    def defaults(self, start: int = 0, stop: int | None = None) -> list[VersionSpec]:
+        """Return the default version of each model, by the code points of their names (TorchServe).
+
+        Those from the place `start` on alone, and before `stop`.
+        """
+        return [(model := self._models[name]).versions[model.default] for name in self._names[start:stop]]
 
     def versions(self, name: str) -> list[VersionSpec]:
         """Return every version of a model, oldest registration first; raises ModelNotFoundError."""
@@ -88,6 +105,7 @@ class Registry:
         del model.versions[key.version]
         if not model.versions:
             del self._models[key.name]
+            del self._names[bisect_left(self._names, key.name)]
         elif key.version == model.default:
             model.default = next(iter(model.versions))
 

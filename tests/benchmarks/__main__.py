@@ -7,8 +7,11 @@ long. A whole run of all parts writes its tables to docs/performance.md; anythin
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,11 +27,16 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "silero": models.silero,
     "minilm": models.minilm,
     "many": management.many,
+    "growth": management.growth,
     "scale": management.scale,
     "start": management.start,
 }
 ROUNDS = int(os.environ.get("MARINA_BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("MARINA_BENCH_SECONDS", "5"))
+OWN_CLIENT = (
+    "a client of our own, since wrk is not installed (it needs more of the processors than wrk, which brings the "
+    "no-ops of the servers closer together than they are)"
+)
 
 
 def main() -> int:
@@ -38,11 +46,12 @@ def main() -> int:
         say(f"There is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}.")
         return 2
     with tempfile.TemporaryDirectory(prefix="marina-bench-", ignore_cleanup_errors=True) as folder:
+        # As Ctrl+C: every program that was started ends.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         bench = Bench(Path(folder), ROUNDS, SECONDS)
         with display() as platform:
             for name in wanted:
-                say(f"\n{name}: {PARTS[name].__doc__}")
-                PARTS[name](bench)
+                _part(name, bench)
     text = document.tables(bench.figures, _about(platform))
     if wanted == list(PARTS):
         document.put(text)
@@ -50,8 +59,20 @@ def main() -> int:
     return 0
 
 
+def _part(name: str, bench: Bench) -> None:
+    """Run a part; one that fails is noted, and the others go on."""
+    say(f"\n{name}: {PARTS[name].__doc__}")
+    started = time.perf_counter()
+    try:
+        PARTS[name](bench)
+    except Exception as error:  # noqa: BLE001 - half an hour of the others' figures is not lost for it
+        traceback.print_exc()
+        bench.figures.notes.append(f"{name} ended early: {error!r:.200}.")
+    say(f"{name} took {time.perf_counter() - started:.0f} s")
+
+
 def _about(platform: str) -> list[str]:
-    load = "wrk" if has_wrk() else "a client of our own, since wrk is not installed"
+    load = "wrk" if has_wrk() else OWN_CLIENT
     return [
         f"Machine: {machine.machine()}.",
         f"Versions: {machine.versions()}.",

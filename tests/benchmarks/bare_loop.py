@@ -1,7 +1,8 @@
 """One process that calls the handler of an archive with the same batch again and again, with no server around it.
 
-`python -m tests.benchmarks.bare_loop ARCHIVE BATCH SECONDS CONTENT_TYPE`, the body on standard input; prints how many
-inputs a second it got through. Needs `ts` on the module path, as workers have it.
+`python -m tests.benchmarks.bare_loop ARCHIVE BATCH SECONDS CONTENT_TYPE BODY`, BODY being a file. Says "ready" once it
+is warm, begins at a line on standard input, so that several begin together, and prints how many inputs a second it got
+through. Needs `ts` on the module path, as workers have it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from engine.runtime.decoding import decode_value
@@ -38,14 +40,21 @@ def load(archive: str, folder: str, batch: int) -> LoadedModel:
     return loaded
 
 
-def main(archive: str, batch: str, seconds: str, content_type: str) -> float:
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(archive: str, batch: str, seconds: str, content_type: str, body: str) -> float:
     """Return how many inputs a second."""
-    body = bytearray(sys.stdin.buffer.read())
-    rows = [{"body": decode_value(content_type, body)}] * int(batch)
+    rows = [{"body": decode_value(content_type, bytearray(Path(body).read_bytes()))}] * int(batch)
     with tempfile.TemporaryDirectory() as folder:
         model = load(archive, folder, int(batch))
         for _ in range(WARM_UP):
             model.handle(rows, model.context)
+        say("ready")
+        sys.stdin.readline()
         done, started = 0, time.perf_counter()
         while time.perf_counter() - started < float(seconds):
             model.handle(rows, model.context)
@@ -54,4 +63,4 @@ def main(archive: str, batch: str, seconds: str, content_type: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{main(*sys.argv[1:])}\n")
+    say(f"{main(*sys.argv[1:])}")

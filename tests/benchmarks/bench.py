@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from tests.support.archives import archive
 from tests.support.peer_environments import PeerMissingError
 
 HANDLERS = Path(__file__).parent / "handlers"
-WARM_UP = 2.0  # seconds; after that a JVM runs compiled code
+WARM_UP = 5.0  # seconds; after that a JVM runs compiled code
+SETTLING = 0.5  # seconds in which a server that stood still does what has come due meanwhile
 
 
 class Named(Protocol):
@@ -80,12 +82,13 @@ class Bench:
             first = number % len(of)
             for one in (*of[first:], *of[:first]):
                 _resume(one)
+                time.sleep(SETTLING)
                 act(self, one, *fixed)
                 _pause(one)
         for one in of:
             _resume(one)
 
-    def load(self, work: str, server: str, asked: Asked, clients: int, *units: str, longer: int = 1) -> None:
+    def load(self, work: str, server: str, asked: Asked, clients: int, *units: str, longer: float = 1) -> None:
         """Load a server, `longer` times as long where an answer takes its time, and note what `units` name of it."""
         try:
             found = load(asked, clients, self.seconds * longer)
@@ -122,7 +125,7 @@ def _resume(one: Named) -> None:
 
 
 def warm(asked: Asked, clients: int = 16) -> None:
-    """Let a server get going before anybody looks."""
+    """Let a server get going before anybody looks; raises FailedLoadError."""
     load(asked, clients, WARM_UP)
 
 

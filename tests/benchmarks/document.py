@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from tests.benchmarks.figures import Figures, Measure, Verdict
+from tests.benchmarks.figures import Figures, Goal, Measure, Ratio, Side
 from tests.benchmarks.goals import GOALS
 from tests.support.peer_environments import ROOT
 
@@ -27,18 +27,26 @@ def put(text: str) -> None:
 
 
 def _goals(figures: Figures) -> list[str]:
-    head = ["| work | compared | goal | median | rounds | |", "| --- | --- | --- | --- | --- | --- |"]
-    return head + [_verdict(verdict) for verdict in figures.verdicts(GOALS)]
+    head = ["| work | compared | goal | measured | single rounds | |", "| --- | --- | --- | --- | --- | --- |"]
+    return head + [_goal(goal, figures.ratio(goal)) for goal in GOALS]
 
 
-def _verdict(verdict: Verdict) -> str:
-    goal = verdict.goal
-    compared = f"{goal.ours} ÷ {goal.theirs}" if goal.theirs else goal.ours
+def _goal(goal: Goal, ratio: Ratio | None) -> str:
+    compared = f"{goal.ours.server} ÷ {_other(goal.ours, goal.theirs)}" if goal.theirs else goal.ours.server
     wanted = f"{'≥' if goal.at_least else '≤'} {goal.limit:g}"
-    spread = f"{_shown(verdict.least)} to {_shown(verdict.largest)}"
-    met = "met" if verdict.is_met else "**missed**"
-    work = f"{goal.measure.work}: {goal.measure.unit}"
-    return f"| {work} | {compared} | {wanted} | {_shown(verdict.value)} | {spread} | {met} |"
+    work = f"{goal.ours.measure.work}: {goal.ours.measure.unit}"
+    return f"| {work} | {compared} | {wanted} | {_outcome(goal, ratio)} |"
+
+
+def _other(ours: Side, theirs: Side) -> str:
+    return theirs.server if theirs.measure == ours.measure else theirs.measure.work
+
+
+def _outcome(goal: Goal, ratio: Ratio | None) -> str:
+    if ratio is None:
+        return " | | not measured"
+    met = "met" if goal.is_met(ratio.value) else "**missed**"
+    return f"{_shown(ratio.value)} | {_shown(ratio.least)} to {_shown(ratio.largest)} | {met}"
 
 
 def _measures(figures: Figures) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,27 +14,31 @@ class Measure(NamedTuple):
     unit: str
 
 
+class Side(NamedTuple):
+    """One side of a comparison: what was measured of whom."""
+
+    measure: Measure
+    server: str
+
+
 class Goal(NamedTuple):
     """`ours` divided by `theirs` is to be at least, or at most, `limit`; without `theirs` it is `ours` itself."""
 
-    measure: Measure
-    ours: str
-    theirs: str | None
+    ours: Side
+    theirs: Side | None
     limit: float
     at_least: bool
 
+    def is_met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
 
-class Verdict(NamedTuple):
-    """How a goal was met: the value over all rounds, and the least and the largest of a single round."""
 
-    goal: Goal
+class Ratio(NamedTuple):
+    """What came out: the ratio of the medians over all rounds, and the least and the largest of a single round."""
+
     value: float
     least: float
     largest: float
-
-    @property
-    def is_met(self) -> bool:
-        return self.value >= self.goal.limit if self.goal.at_least else self.value <= self.goal.limit
 
 
 @dataclass
@@ -48,16 +51,14 @@ class Figures:
     def note(self, work: str, unit: str, server: str, value: float) -> None:
         self.values.setdefault(Measure(work, unit), {}).setdefault(server, []).append(value)
 
-    def verdicts(self, goals: Iterable[Goal]) -> list[Verdict]:
-        """Return how those goals were met for which there are figures."""
-        return [verdict for goal in goals if (verdict := self._verdict(goal)) is not None]
-
-    def _verdict(self, goal: Goal) -> Verdict | None:
-        found = self.values.get(goal.measure, {})
-        ours = found.get(goal.ours)
-        theirs = found.get(goal.theirs) if goal.theirs else [1.0] * len(ours or ())
+    def ratio(self, goal: Goal) -> Ratio | None:
+        """Return how both sides of a goal compare, None unless both were measured."""
+        ours = self._found(goal.ours)
+        theirs = self._found(goal.theirs) if goal.theirs else [1.0] * len(ours)
         if not ours or not theirs:
             return None
         singles = [one / other for one, other in zip(ours, theirs, strict=False)]
-        value = statistics.median(ours) / statistics.median(theirs)
-        return Verdict(goal, value, min(singles), max(singles))
+        return Ratio(statistics.median(ours) / statistics.median(theirs), min(singles), max(singles))
+
+    def _found(self, side: Side) -> list[float]:
+        return self.values.get(side.measure, {}).get(side.server, [])

@@ -2,53 +2,94 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import statistics
 import time
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 from tests.benchmarks import goals
 from tests.benchmarks.bench import Bench, warm
-from tests.benchmarks.goals import MEGABYTES, P50, SECONDS
+from tests.benchmarks.goals import MEGABYTES, P50, PER_MODEL, SECONDS, SIZES
+from tests.benchmarks.load import load
 from tests.benchmarks.servers import MARINA, TORCHSERVE, WINDOW, Server
+from tests.benchmarks.serving import ROW
 
-MODELS = 1000
+SHORTER = 0.2  # as long as other loads: these answers come by the thousand, and cost all the same
 MORE_WORKERS = 4
 MB = 1e6
-SETTLING = 2.0  # seconds that processes may take to go once a server says that they are gone
+MICROSECONDS = 1e6
+LEAVING = 2.0  # seconds that processes may take to go once a server says that they are gone
 
 
 def many(bench: Bench) -> None:
-    """1,000 registered models: the management API, and whether predictions notice them."""
-    archive = bench.pack("noop")
+    """Listing and describing as models are registered, 1 to 1,000."""
+    bench.pack("noop")
     with bench.servers(TORCHSERVE, MARINA) as servers:
-        for server in servers:
-            register_many(bench, server)
-            warm(server.managed("/models?limit=1000"), 1)
-        bench.turns(servers, _ask_about_many)
-        full = next(server for server in servers if server.name == MARINA)
-        with bench.server(MARINA) as light:
-            for server, name in ((full, goals.THOUSAND), (light, goals.ONE)):
-                server.name = name
-                server.register(archive, workers=1)
-                warm(server.asked("noop"), 1)
-            bench.turns([full, light], _ask_as_models_grow)
+        registered = 0
+        for models in SIZES:
+            for server in servers:
+                register_many(bench, server, registered, models)
+                warm(server.managed("/models?limit=100"), 1)
+            registered = models
+            bench.turns(servers, _ask_about_many, models)
 
 
-def register_many(bench: Bench, server: Server) -> None:
+def register_many(bench: Bench, server: Server, start: int, stop: int) -> None:
     """Register copies of the no-op, without workers."""
-    for number in range(MODELS):
-        copy = bench.store / f"model-{number:04}.mar"
+    for number in range(start, stop):
+        copy = bench.store / f"{_name(number)}.mar"
         if not copy.exists():
             shutil.copy(bench.store / "noop-1.0.mar", copy)
         server.manage("POST", f"/models?url={copy.name}&model_name={copy.stem}&initial_workers=0&synchronous=true")
 
 
-def _ask_about_many(bench: Bench, server: Server) -> None:
-    bench.load(goals.LIST, server.name, server.managed("/models?limit=1000"), 1, P50)
-    bench.load(goals.DESCRIBE, server.name, server.managed("/models/model-0500"), 1, P50)
+def _name(number: int) -> str:
+    return f"model-{number:04}"
 
 
-def _ask_as_models_grow(bench: Bench, server: Server) -> None:
-    bench.load(goals.GROWTH, server.name, server.asked("noop"), 1, P50)
+def _ask_about_many(bench: Bench, server: Server, models: int) -> None:
+    page, one = server.managed("/models?limit=100"), server.managed(f"/models/{_name(models // 2)}")
+    bench.load(goals.page(models), server.name, page, 1, P50, longer=SHORTER)
+    bench.load(goals.described(models), server.name, one, 1, P50, longer=SHORTER)
+    taken = _list_all(page.url, models, bench.seconds * SHORTER)
+    bench.note(goals.listed(models), PER_MODEL, server.name, taken / models * MICROSECONDS)
+
+
+def _list_all(url: str, models: int, seconds: float) -> float:
+    """Return the seconds that it takes to read all pages of the list on one connection; the median of some times."""
+    where, taken = urlsplit(url), []
+    with closing(HTTPConnection(where.hostname or "", where.port)) as connection:
+        until = time.perf_counter() + seconds
+        while (started := time.perf_counter()) < until:
+            listed, token = 0, "0"
+            while token:
+                connection.request("GET", f"{where.path}?limit=100&next_page_token={token}")
+                answer = json.loads(connection.getresponse().read())
+                listed, token = listed + len(answer["models"]), answer.get("nextPageToken", "")
+            assert listed == models, f"{listed} of {models} models were listed"
+            taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def growth(bench: Bench) -> None:
+    """Predictions of one model, with no other and with 999 others, in one process: two differ by more than that."""
+    archive = bench.pack("noop")
+    with bench.server(MARINA) as server:
+        server.register(archive, workers=1)
+        for _ in range(bench.rounds):
+            _ask_among(bench, server, goals.FEW)
+            register_many(bench, server, 1, goals.MANY)
+            _ask_among(bench, server, goals.MANY)
+            for number in range(1, goals.MANY):
+                server.manage("DELETE", f"/models/{_name(number)}")
+
+
+def _ask_among(bench: Bench, server: Server, models: int) -> None:
+    warm(server.asked("noop"), 1)
+    bench.load(goals.growth(models), server.name, server.asked("noop"), 1, P50)
 
 
 def scale(bench: Bench) -> None:
@@ -66,13 +107,19 @@ def _scale(bench: Bench, server: Server) -> None:
     started = time.perf_counter()
     _have_workers(server, MORE_WORKERS)
     bench.note(goals.SCALE, SECONDS, server.name, time.perf_counter() - started)
-    many = server.program.memory()
+    many = _memory_at_work(server)
     _have_workers(server, 1)
-    time.sleep(SETTLING)
-    one = server.program.memory()
+    one = _memory_at_work(server)
     bench.note(goals.WORKER, MEGABYTES, server.name, (many - one) / (MORE_WORKERS - 1) / MB)
     bench.note(goals.WHOLE, MEGABYTES, server.name, one / MB)
     _have_workers(server, 0)
+
+
+def _memory_at_work(server: Server) -> int:
+    """Return the memory of all processes, after each worker has answered: that touches pages which were shared."""
+    time.sleep(LEAVING)
+    load(server.asked("net", ROW), 16, 1)
+    return server.program.memory()
 
 
 def _have_workers(server: Server, workers: int) -> None:

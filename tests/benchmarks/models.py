@@ -7,22 +7,26 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.archives.packing import pack
+from engine.workers.environment import share_of_cores
 from tests.benchmarks import goals
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.goals import P50, RATE
 from tests.benchmarks.load import Asked, answer_of
-from tests.benchmarks.servers import MARINA, TORCHSERVE, Server
+from tests.benchmarks.servers import MARINA, TORCHSERVE, TUNED, Server
 from tests.differential import environment as torchserve_environment
 from tests.support.archives import silero_archive
 from tests.support.peer_environments import ROOT, PeerMissingError, pinned
 
 WORKERS = 2
-LONGER = 3  # times as long as other loads
+THREADS = share_of_cores(WORKERS, os.cpu_count() or 1)
+LONGER = 2  # times as long as other loads
 SPEECH = ROOT / "tests" / "data" / "speech.wav"
 MINILM_HANDLER = ROOT / "tests" / "models" / "minilm" / "sentence_embedding_handler.py"
 SENTENCE = b"The harbour opens early in the morning, and seven ships are waiting outside."
@@ -41,21 +45,35 @@ class BareLoop(NamedTuple):
     name: str = goals.BARE
 
     def rate(self, seconds: float) -> float:
-        """Return how many inputs a second all processes got through."""
+        """Return how many inputs a second all processes got through together."""
+        with tempfile.NamedTemporaryFile() as body, ExitStack() as stack:
+            body.write(self.body)
+            body.flush()
+            loops = [stack.enter_context(self._process(seconds, body.name)) for _ in range(WORKERS)]
+            for loop in loops:
+                assert _line(loop) == "ready", "the bare loop did not start"
+            for loop in loops:
+                print(file=loop.stdin, flush=True)
+            return sum(float(_line(loop)) for loop in loops)
+
+    @contextmanager
+    def _process(self, seconds: float, body: str) -> Iterator[subprocess.Popen[str]]:
+        """Run one process, with as many threads as the workers have."""
         path = os.pathsep.join((str(ROOT), str(ROOT / "engine" / "runtime" / "handler_path")))
+        environ = {**os.environ, "PYTHONPATH": path, "TQDM_DISABLE": "1", **THREADS}
         command = [sys.executable, "-m", "tests.benchmarks.bare_loop", str(self.archive), str(self.batch), str(seconds)]
-        environ = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(_threads()), "OMP_WAIT_POLICY": "PASSIVE"}
-        command += [self.content_type]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            done = [pool.submit(self._run, command, environ) for _ in range(WORKERS)]
-            return sum(one.result() for one in done)
+        command += [self.content_type, body]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
-    def _run(self, command: list[str], environ: dict[str, str]) -> float:
-        return float(subprocess.run(command, env=environ, input=self.body, capture_output=True, check=True).stdout)
 
-
-def _threads() -> int:
-    return max(1, (os.cpu_count() or 1) // WORKERS)
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
 
 
 def silero(bench: Bench) -> None:
@@ -63,7 +81,7 @@ def silero(bench: Bench) -> None:
     bench.store.mkdir(exist_ok=True)
     archive = silero_archive(bench.store)
     body = SPEECH.read_bytes()
-    with bench.servers(TORCHSERVE, MARINA) as servers:
+    with bench.servers(TORCHSERVE, TUNED, MARINA) as servers:
         for server in servers:
             server.register(archive.name, WORKERS)
             assert json.loads(answer_of(_speech(server, body))), "there is speech in the recording"
@@ -96,7 +114,7 @@ def minilm(bench: Bench) -> None:
             bench.figures.notes.append(f"MiniLM was left out: {missing}.")
             return
     archive = _minilm_archive(bench)
-    with bench.servers(TORCHSERVE, MARINA) as servers:
+    with bench.servers(TORCHSERVE, TUNED, MARINA) as servers:
         for server in servers:
             server.register(archive.name, WORKERS, f"&batch_size={MINILM_BATCH}&max_batch_delay=5")
             assert len(json.loads(answer_of(_sentence(server)))) == 384

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench, say
 from tests.benchmarks.rpc_load import rpc_load
-from tests.benchmarks.servers import LATENESS, MARINA, TORCHSERVE, WINDOW, Server, display
+from tests.benchmarks.servers import MARINA, TORCHSERVE, WINDOW, Server, display
 
 CLIENTS = 16
 # As long as a JVM needs to run compiled code.
@@ -28,12 +29,12 @@ def main() -> None:
     late: list[float] = []
 
     def turn(bench: Bench, server: Server) -> None:
-        file = server.folder / LATENESS
-        before = file.stat().st_size if file.exists() else 0
+        started = time.monotonic()
         found = rpc_load(server.rpc, "noop", CLIENTS, bench.seconds)
         say(f"{server.name:20} {found.rate:7.0f}/s   p50 {found.p50:.2f} ms   p99 {found.p99:.2f} ms")
         rates.setdefault(server.name, []).append(found.rate)
-        late.extend(_delays(file, before))
+        if server.name == WINDOW:
+            late.extend(server.lateness(started))
 
     with tempfile.TemporaryDirectory(prefix="marina-bench-", ignore_cleanup_errors=True) as folder, display():
         bench = Bench(Path(folder), ROUNDS, SECONDS)
@@ -44,15 +45,6 @@ def main() -> None:
                 rpc_load(server.rpc, "noop", CLIENTS, WARM_UP)
             bench.turns(servers, turn)
     _report(rates, late)
-
-
-def _delays(file: Path, start: int) -> list[float]:
-    """Return by how many milliseconds the window's loop was late since then; none for other servers."""
-    if not file.exists():
-        return []
-    with file.open("rb") as told:
-        told.seek(start)
-        return [float(line) for line in told]
 
 
 def _report(rates: dict[str, list[float]], late: list[float]) -> None:

@@ -13,12 +13,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.workers.environment import share_of_cores
 from tests.benchmarks.load import PATIENCE, Asked, answer_of
 from tests.benchmarks.processes import Program, free_ports, running
+from tests.benchmarks.watch_files import LATENESS, SHOWN
 from tests.differential import environment as torchserve_environment
 from tests.support.peer_environments import ROOT, PeerEnvironment
 
 TORCHSERVE, LITSERVE, MARINA, WINDOW = "TorchServe", "LitServe", "Marina", "Marina, window"
+TUNED = "TorchServe, cores shared"  # its workers told what Marina tells its own about their threads
 SETTINGS = {
     "disable_token_authorization": "true",
     "enable_model_api": "true",
@@ -30,7 +33,6 @@ SETTINGS = {
 }
 LITSERVE_ENVIRONMENT = PeerEnvironment(ROOT / ".venv-litserve", ("litserve>=0.2.19",), ("torch", "numpy"))
 LITSERVE_APP = Path(__file__).parent / "handlers" / "litserve_app.py"
-LATENESS = "lateness"  # the file in which the window's loop notes how late it was
 
 
 class Server:
@@ -61,23 +63,32 @@ class Server:
     def managed(self, path: str) -> Asked:
         return Asked(self._management + path, b"", method="GET")
 
-    def await_ping(self) -> None:
-        """Return as soon as the server is well."""
-        ping = Asked(self._inference + ("/health" if self.name == LITSERVE else "/ping"), method="GET")
+    def lateness(self, since: float) -> list[float]:
+        """Return by how many milliseconds the window's loop was late, each time since then (`time.monotonic`)."""
+        with (self.folder / LATENESS).open(encoding="ascii") as file:
+            ticks = [line.split() for line in file]
+        return [float(late) for at, late in ticks if float(at) >= since]
+
+    def await_start(self) -> None:
+        """Return as soon as the server is well, and its window, if it has one, on the screen."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not self.program.is_over:
-            try:
-                answer_of(ping)
-            except (OSError, urllib.error.URLError):
-                time.sleep(0.005)
-            else:
+            if self._is_well() and (self.name != WINDOW or (self.folder / SHOWN).exists()):
                 return
+            time.sleep(0.005)
         raise AssertionError(f"{self.name} did not start:\n{self.program.log.read_text(errors='replace')[-5000:]}")
+
+    def _is_well(self) -> bool:
+        try:
+            answer_of(Asked(self._inference + ("/health" if self.name == LITSERVE else "/ping"), method="GET"))
+        except (OSError, urllib.error.URLError):
+            return False
+        return True
 
 
 def prepare(name: str) -> None:
     """Have what a server needs; raises PeerMissingError."""
-    if name == TORCHSERVE:
+    if name in {TORCHSERVE, TUNED}:
         torchserve_environment.prepare()
     elif name == LITSERVE:
         LITSERVE_ENVIRONMENT.prepare()
@@ -88,10 +99,11 @@ def server(name: str, folder: Path, store: Path, work: str = "noop", workers: in
     """Run the server of this name until the block ends; only a LitServe needs to know `work` and `workers` now."""
     folder.mkdir(parents=True)
     ports = free_ports(6)
-    command, environ = _litserve(ports, work, workers) if name == LITSERVE else _other(name, folder, store, ports)
-    with running(command, folder, environ) as program:
+    is_litserve = name == LITSERVE
+    started_by = _litserve(ports, work, workers) if is_litserve else _other(name, folder, store, ports, workers)
+    with running(started_by[0], folder, started_by[1]) as program:
         started = Server(name, folder, program, ports[0], ports[1], ports[3])
-        started.await_ping()
+        started.await_start()
         yield started
 
 
@@ -100,11 +112,12 @@ def _litserve(ports: list[int], work: str, workers: int) -> tuple[list[str], Map
     return [python, str(LITSERVE_APP), work, str(ports[0]), str(workers)], {}
 
 
-def _other(name: str, folder: Path, store: Path, ports: list[int]) -> tuple[list[str], Mapping[str, str]]:
+def _other(name: str, folder: Path, store: Path, ports: list[int], workers: int) -> tuple[list[str], Mapping[str, str]]:
     config = _written(name, folder, store, ports)
-    if name == TORCHSERVE:
+    if name in {TORCHSERVE, TUNED}:
         (folder / "tmp").mkdir()
-        logs = {"LOG_LOCATION": "logs", "METRICS_LOCATION": "logs", "TMPDIR": str(folder / "tmp")}
+        threads = share_of_cores(workers, os.cpu_count() or 1) if name == TUNED else {}
+        logs = {"LOG_LOCATION": "logs", "METRICS_LOCATION": "logs", "TMPDIR": str(folder / "tmp"), **threads}
         program = torchserve_environment.program("torchserve")
         return [program, "--start", "--foreground", "--ncs", "--ts-config", str(config)], logs
     module = "tests.benchmarks.watched_window" if name == WINDOW else "engine"
@@ -118,7 +131,7 @@ def _written(name: str, folder: Path, store: Path, ports: list[int]) -> Path:
     addresses = dict(zip(("inference_address", "management_address", "metrics_address"), ports, strict=False))
     settings = {**SETTINGS, **{key: f"http://127.0.0.1:{port}" for key, port in addresses.items()}}
     settings |= {"grpc_inference_port": str(ports[3]), "grpc_management_port": str(ports[4])}
-    if name == TORCHSERVE:
+    if name in {TORCHSERVE, TUNED}:
         settings["initial_worker_port"] = str(ports[5])
     config = folder / "config.properties"
     lines = [f"{key}={value}\n" for key, value in {**settings, "model_store": str(store)}.items()]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import time
 
 from tests.benchmarks import goals
 from tests.benchmarks.bench import Bench, warm
 from tests.benchmarks.goals import P50, P99, RATE
 from tests.benchmarks.load import answer_of
-from tests.benchmarks.servers import LATENESS, LITSERVE, MARINA, TORCHSERVE, WINDOW, Server
+from tests.benchmarks.servers import LITSERVE, MARINA, TORCHSERVE, WINDOW, Server
 
 MEGABYTE = 1024 * 1024
+ROW = json.dumps([random.Random(0).random() for _ in range(256)]).encode()  # what the small network takes
 
 
 def noop(bench: Bench) -> None:
@@ -29,14 +31,10 @@ def noop(bench: Bench) -> None:
 
 
 def _noop(bench: Bench, server: Server, clients: int) -> None:
-    late = server.folder / LATENESS
-    before = late.stat().st_size if late.exists() else 0
+    started = time.monotonic()
     bench.load(goals.noop(clients), server.name, server.asked("noop"), clients, RATE, P50, P99)
     if clients == 16 and server.name == WINDOW:
-        with late.open("rb") as file:
-            file.seek(before)
-            delays = [float(line) for line in file]
-        p99 = statistics.quantiles(delays, n=100)[98]
+        p99 = statistics.quantiles(server.lateness(started), n=100)[98]
         bench.note(goals.LATENESS, goals.LATE, server.name, p99)
 
 
@@ -63,17 +61,15 @@ def _echo(bench: Bench, server: Server, work: str, body: bytes, clients: int) ->
 def batching(bench: Bench) -> None:
     """A small network on the processor, `batch_size=8`, `max_batch_delay=5`."""
     archive = bench.pack("net")
-    row = [random.Random(0).random() for _ in range(256)]
-    body = json.dumps(row).encode()
     with bench.servers(TORCHSERVE, LITSERVE, MARINA, WINDOW, work="net") as servers:
         for server in servers:
             if server.name != LITSERVE:
                 server.register(archive, 2, "&batch_size=8&max_batch_delay=5")
-            warm(server.asked("net", body))
-        answers = {answer_of(server.asked("net", body)).strip(b'"') for server in servers}
+            warm(server.asked("net", ROW))
+        answers = {answer_of(server.asked("net", ROW)).strip(b'"') for server in servers}
         assert len(answers) == 1, answers
-        bench.turns(servers, _batching, body)
+        bench.turns(servers, _batching)
 
 
-def _batching(bench: Bench, server: Server, body: bytes) -> None:
-    bench.load(goals.BATCHING, server.name, server.asked("net", body), 32, RATE, P99)
+def _batching(bench: Bench, server: Server) -> None:
+    bench.load(goals.BATCHING, server.name, server.asked("net", ROW), 32, RATE, P99)

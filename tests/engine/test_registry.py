@@ -17,6 +17,10 @@ def registry(*keys: tuple[str, str]) -> Registry:
     return made
 
 
+def names(models: Registry) -> list[str]:
+    return [one.name for one in models.defaults()]
+
+
 def test_the_first_version_is_the_default_and_later_ones_are_not() -> None:
     models = registry(("m", "2.0"), ("m", "1.0"))
 
@@ -27,7 +31,18 @@ def test_the_first_version_is_the_default_and_later_ones_are_not() -> None:
 
 
 def test_names_are_listed_by_code_point() -> None:
-    assert registry(("b", "1"), ("a", "1"), ("B", "1"), ("é", "1")).names() == ["B", "a", "b", "é"]
+    assert names(registry(("b", "1"), ("a", "1"), ("B", "1"), ("é", "1"))) == ["B", "a", "b", "é"]
+
+
+def test_a_part_of_the_defaults_is_listed_as_models_come_and_go() -> None:
+    models = registry(("c", "1"), ("a", "1"), ("a", "2"), ("d", "1"), ("b", "1"))
+    models.set_default("a", "2")
+
+    assert [one.key for one in models.defaults(0, 2)] == [Key("a", "2"), Key("b", "1")]
+    models.remove(Key("b", "1"))
+    assert [one.name for one in models.defaults(1, 5)] == ["c", "d"]
+    assert models.defaults(3) == []
+    assert models.models == 3
 
 
 def test_a_version_is_compared_literally() -> None:
@@ -75,7 +90,7 @@ def test_a_default_version_goes_only_as_the_last_one() -> None:
     models.remove(Key("m", "2"))
     assert models.require_removable("m", None).version == "1"
     models.remove(Key("m", "1"))
-    assert models.names() == []
+    assert names(models) == []
 
 
 def test_when_a_default_version_goes_all_the_same_the_oldest_takes_its_place() -> None:

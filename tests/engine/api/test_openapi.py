@@ -98,8 +98,11 @@ class Given(dict[str, Any]):
 class IdleEngine:
     """Takes any operation and does nothing."""
 
-    def list_models(self) -> list[tuple[str, str]]:
+    def list_models(self, _start: int = 0, _stop: int | None = None) -> list[tuple[str, str]]:
         return []
+
+    def count_models(self) -> int:
+        return 0
 
     async def scale(self, *_named: Any, **_given: Any) -> str:
         return "done"

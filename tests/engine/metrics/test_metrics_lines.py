@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 
 import pytest
-from prometheus_client import Metric
 
 from engine.metrics.declarations import Declaration, Kind
 from engine.metrics.lines import MODEL_LOG, SERVER_LOG, Line, ServerLines, model_text, server_text, write
+from engine.metrics.server import Values
 
 ASKED = Declaration("ts_inference_requests_total", Kind.COUNTER, "Count", ("model_name", "model_version", "hostname"))
 QUEUE = Declaration("QueueTime", Kind.GAUGE, "Milliseconds", ("Level", "Hostname"))
 
 
-def families(asked: float, queue: float | None = None) -> list[tuple[Declaration, Metric]]:
-    counter, gauge = Metric(ASKED.name, "", "counter"), Metric(QUEUE.name, "", "gauge")
-    counter.add_sample(ASKED.name, {"model_name": "net", "model_version": "default", "hostname": "vm"}, asked)
-    if queue is not None:
-        gauge.add_sample(QUEUE.name, {"Level": "Host", "Hostname": "vm"}, queue)
-    return [(ASKED, counter), (QUEUE, gauge)]
+def families(asked: float, queue: float | None = None) -> list[tuple[Declaration, Values]]:
+    return [(ASKED, {("net", "default"): asked}), (QUEUE, {} if queue is None else {("Host",): queue})]
 
 
 def test_the_lines_are_torchserves() -> None:
@@ -39,7 +35,7 @@ def test_a_handlers_text_stays_on_its_line() -> None:
 def test_counters_are_told_by_what_was_added_and_gauges_when_they_move() -> None:
     lines = ServerLines()
     told = [
-        [(line.declared.name, line.value, line.timestamp) for line in lines.news(now, timestamp)]
+        [(line.declared.name, line.value, line.timestamp) for line in lines.news(now, "vm", timestamp)]
         for timestamp, now in enumerate([families(0), families(3, 1.5), families(3, 1.5), families(5, 2.5)])
     ]
     assert told == [
@@ -52,9 +48,9 @@ def test_counters_are_told_by_what_was_added_and_gauges_when_they_move() -> None
 
 def test_a_series_that_comes_back_counts_from_nothing() -> None:
     lines = ServerLines()
-    lines.news(families(5), 0)
-    assert lines.news([], 1) == []
-    assert [line.value for line in lines.news(families(2), 2)] == [2]
+    lines.news(families(5), "vm", 0)
+    assert lines.news([], "vm", 1) == []
+    assert [line.value for line in lines.news(families(2), "vm", 2)] == [2]
 
 
 def test_each_log_gets_one_record(caplog: pytest.LogCaptureFixture) -> None:

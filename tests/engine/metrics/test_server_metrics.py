@@ -10,6 +10,7 @@ from engine.metrics.server import (
     COUNTERS,
     GAUGES,
     Figures,
+    fitting,
     gpu_values,
     host_values,
     misdeclared,
@@ -66,7 +67,7 @@ def test_labels_are_named_by_the_declaration_and_end_with_the_machine() -> None:
     ],
 )
 def test_what_is_declared_as_what_it_is_not_stays_empty_and_is_named(declared: Declaration) -> None:
-    assert server_metric(declared, {("Host",): 1}, "vm").samples == []
+    assert fitting(declared, {("Host",): 1}) == {}
     assert misdeclared({"Requests2XX": declared}) == ["Requests2XX is a counter with 2 dimensions"]
 
 
