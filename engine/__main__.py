@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from engine.errors import MarinaError
 from engine.home import Home
+from engine.home_lock import HomeLock
 from engine.host import Host
 from engine.logs import Logs
 from engine.settings import Settings
@@ -23,6 +24,21 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
     settings = read_settings("marina-server")
     home = Home.find(os.environ)
+    lock = HomeLock(home, "marina-server")
+    try:
+        # A run without a record can lose none, so it takes no home from anybody.
+        if settings.record:
+            lock.acquire()
+    except MarinaError as error:
+        sys.stderr.write(f"marina-server: {error}\n")
+        return 1
+    try:
+        return _run(settings, home)
+    finally:
+        lock.release()
+
+
+def _run(settings: Settings, home: Home) -> int:
     logs = Logs(home.logs)
     try:
         logs.open()

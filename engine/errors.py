@@ -15,6 +15,7 @@
     ├── TimedOutError              a wait ended before the work did
     ├── SettingsError              whoever starts Marina: a setting cannot be read or is out of range
     ├── AddressInUseError          whoever starts Marina: another program listens there
+    ├── HomeInUseError             whoever starts Marina: another Marina works in the same home
     └── StoreError                 the machine: the record of models cannot be read or written
 
 A class exists only where somebody branches on it. Status codes belong to `engine.api`, which maps these.
@@ -120,6 +121,16 @@ class AddressInUseError(MarinaError):
         self.host = host
         self.port = port
         self.holder = holder
+
+
+class HomeInUseError(MarinaError):
+    """Another process works in the home; the text names it, the folder and the way out."""
+
+    def __init__(self, folder: str, holder: str) -> None:
+        super().__init__(
+            f"{holder} is running already. Use that one, or end it first. "
+            f"To run one more beside it, set MARINA_HOME to another folder than {folder}"
+        )
 
 
 class StoreError(MarinaError):

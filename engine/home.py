@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import stat
 import sys
@@ -79,6 +80,11 @@ class Home:
         """The file that counts starts which did not last."""
         return self.database.with_name("unfinished-starts")
 
+    @property
+    def name(self) -> str:
+        """A name for this home on this machine that no other home has, of letters and digits."""
+        return hashlib.sha256(os.fsencode(self.database)).hexdigest()[:16]
+
     def create(self) -> None:
         """Make the folders that are missing, for this user alone (mode 0700). Blocking: run it in a thread.
 
@@ -86,11 +92,20 @@ class Home:
             OSError: a folder cannot be made, or somebody else planted the runtime folder.
 
         """
-        for folder in (self.model_store, self.unpacked, self.logs, self.runtime):
-            folder.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-            folder.mkdir(mode=_PRIVATE, exist_ok=True)
+        for folder in (self.model_store, self.unpacked, self.logs):
+            _make(folder)
         self.database.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        self.create_runtime()
+
+    def create_runtime(self) -> None:
+        """Make the runtime folder alone, as `create` does."""
+        _make(self.runtime)
         _claim(self.runtime)
+
+
+def _make(folder: Path) -> None:
+    folder.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    folder.mkdir(mode=_PRIVATE, exist_ok=True)
 
 
 def _claim(folder: Path) -> None:

@@ -1,61 +1,47 @@
-"""The command `marina`: settings, Qt, the loop, then `Application`. Nothing here outlives `main`."""
+"""The command `marina`: settings, then the home, or a window that has it already. Nothing here outlives `main`."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QApplication
-
+from engine.errors import MarinaError
 from engine.home import Home
-from engine.host import Host
-from engine.logs import Logs
-from engine.startup import find_settings, read_settings
-from gui.application import Application
-from gui.desktop.icon import app_icon
-from gui.loop import Loop
-from gui.preferences import Preferences
-from gui.theme import Theme
+from engine.startup import read_settings
+from gui.desktop import second_start
+from gui.desktop.handover import Handover
 
 if TYPE_CHECKING:
+    from engine.home_lock import HomeLock
     from engine.settings import Settings
 
 
 def main() -> int:
-    """Run Marina; returns the exit status."""
+    """Run Marina, or hand over to the window that runs already; returns the exit status."""
     settings = read_settings("marina")
     home = Home.find(os.environ)
-    logs = Logs(home.logs)
-    logs.open()
+    # A run without a record can lose none, so it takes no home from anybody.
+    if not settings.record:
+        return _run(settings, home, None)
+    given = Handover(settings.open_files, second_start.activation(os.environ))
     try:
-        return _run(settings, home)
+        lock = second_start.take_home(home, given)
+    except MarinaError as error:
+        second_start.refuse(error)
+        return 1
+    if lock is None:
+        return 0
+    try:
+        return _run(settings, home, lock)
     finally:
-        logs.close()
+        lock.release()
 
 
-def _run(settings: Settings, home: Home) -> int:
-    app = QApplication(sys.argv[:1])
-    app.setOrganizationName("Marina")
-    app.setApplicationName("Marina")
-    app.setDesktopFileName("marina")
-    # A dialog that closes while the window is hidden must not end the run; only `Application` does.
-    app.setQuitOnLastWindowClosed(False)
-    app.setWindowIcon(app_icon())
-    theme = Theme(app)
-    preferences = Preferences(home.window_file)
-    with Loop(app) as loop:
-        asyncio.set_event_loop(loop)
-        application = Application(
-            settings,
-            lambda changed: Host(changed, home, ends_crash_loops=True),
-            theme,
-            preferences,
-            lambda: find_settings("marina"),
-        )
-        loop.run_until_complete(application.run())
-    return 0
+def _run(settings: Settings, home: Home, lock: HomeLock | None) -> int:
+    from gui.run import run  # noqa: PLC0415 - window and engine take a second to load, which a second start does not have
+
+    return run(settings, home, lock)
 
 
 if __name__ == "__main__":

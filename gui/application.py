@@ -17,6 +17,7 @@ from PySide6.QtCore import QTimer
 from engine.errors import AddressInUseError, MarinaError, SettingsError
 from engine.tasks import TaskGroup
 from engine.threads import Threads
+from gui.desktop.handover import MOST_NAMED
 from gui.dialogs.address import AddressDialog, Answer
 from gui.dialogs.asking import ask
 from gui.garbage import collected_here
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from engine.settings import Settings
+    from gui.desktop.handover import Handover
     from gui.face import HostFace
     from gui.preferences import Preferences
     from gui.theme import Theme
@@ -69,6 +71,18 @@ class Application:
         self._restarting = True
         self._leaving.set()
 
+    def open(self, handover: Handover) -> bool:
+        """Come forward and open what was handed over, once the server runs; False when this run is ending."""
+        if self._leaving.is_set() and not self._restarting:
+            return False
+        wanted = (*self._settings.open_files, *handover.open)[:MOST_NAMED]
+        self._settings = dataclasses.replace(self._settings, open_files=wanted)
+        if self.window is not None:
+            self.window.come_forward(handover.activation)
+            if self.window.is_working and not self._leaving.is_set():
+                self._open(self.window)
+        return True
+
     async def run(self) -> None:
         """Show the window, serve until somebody wants to leave, stop in order."""
         with _signals(self.leave), collected_here():
@@ -105,7 +119,7 @@ class Application:
             found = self._settings
         finally:
             threads.close()
-        # What the command line names is opened once, by the first start that succeeds.
+        # What Marina was asked to open is opened once, by the first start that succeeds.
         kept = self._settings
         self._settings = dataclasses.replace(found, open_files=kept.open_files, sample=kept.sample)
         return True
@@ -127,8 +141,9 @@ class Application:
         return False
 
     def _open(self, window: Window) -> None:
-        """Open what the command line names, once."""
-        window.open_files(list(self._settings.open_files))
+        """Open what the command line names, and what was handed over since, once."""
+        if self._settings.open_files:
+            window.operations.open(self._settings.open_files)
         if self._settings.sample:
             window.operations.load_sample()
         self._settings = dataclasses.replace(self._settings, open_files=(), sample=False)

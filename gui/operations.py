@@ -14,7 +14,9 @@ from engine.errors import CancelledActError, ConflictError, MarinaError
 from engine.registration import Registration
 from engine.snapshots import FAILING
 from engine.tasks import TaskGroup
+from engine.threads import Threads
 from gui import sample
+from gui.desktop.openings import MOST_OPEN, look
 from gui.dialogs.asking import ask
 from gui.dialogs.make_archive import MakeArchiveDialog
 from gui.dialogs.register import RegisterDialog
@@ -67,6 +69,8 @@ class Operations:
         undo.undone.connect(self._take_back)
         self._tasks = TaskGroup(self._show_failure)
         self._one_dialog = asyncio.Lock()
+        # Of what Marina was asked to open, how much has not been seen yet.
+        self._opening = 0
 
     def register_one(self) -> None:
         """Open the register dialog for an archive yet to be chosen."""
@@ -83,6 +87,10 @@ class Operations:
     def receive(self, drop: Drop) -> None:
         """Offer to register what was dropped, or to make archives of it; say why not."""
         self._start(self._receive(drop), "take what was dropped")
+
+    def open(self, given: Sequence[Path | str]) -> None:
+        """Offer to register what Marina was asked to open, as far as there is room for it to wait; say why not."""
+        self._start(self._open(given), "open")
 
     def load_sample(self) -> None:
         """Copy the sample archive into the store and register it with one worker, unless it is there already."""
@@ -157,6 +165,17 @@ class Operations:
         await self._register(drop.archives)
         for paths in makings.archives:
             await self._make_archive(paths)
+
+    async def _open(self, given: Sequence[Path | str]) -> None:
+        room = MOST_OPEN - self._opening
+        taken = min(room, len(given))
+        self._opening += taken
+        threads = Threads("marina-open", 1)
+        try:
+            await self._receive(await threads.run(look, given, room))
+        finally:
+            threads.close()
+            self._opening -= taken
 
     def _is_taken(self, key: Key) -> bool:
         return self._catalog.version(key) is not None

@@ -52,8 +52,6 @@ from gui.words import tr
 from gui.worker_commands import WorkerCommands
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gui.face import HostFace
     from gui.theme import Theme
 
@@ -242,10 +240,14 @@ class Window(QMainWindow):
         dialog.restart_wanted.connect(self.restarting)
         self.operations.show(dialog)
 
-    def open_files(self, paths: list[Path]) -> None:
-        """Offer to register these archives, one after another."""
-        if paths:
-            self.operations.register(paths)
+    def come_forward(self, activation: str = "") -> None:
+        """Show the window in front; `activation` is the token with which the desktop allows that, where it has such."""
+        self._presence.come_forward(activation)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the server runs, so that something can be begun."""
+        return self._working
 
     # What Qt tells.
 

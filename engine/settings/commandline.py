@@ -71,7 +71,9 @@ def _parser(program: str) -> _Parser:
         parser.add_argument(flag, dest=flag, metavar=metavar, help="accepted and ignored")
     if program == "marina":
         parser.add_argument("--sample", action="store_true", help="load the sample model, with one worker")
-        parser.add_argument("open_files", nargs="*", metavar="ARCHIVE", help="archives to offer for registration")
+        parser.add_argument(
+            "open_files", nargs="*", metavar="ARCHIVE", help="files or addresses to offer for registration"
+        )
     return parser
 
 

@@ -56,8 +56,8 @@ class Settings:
     `sources` maps a key to where its value came from, and `source` answers for every key. `unknown_keys` are those of
     the files that nobody knows, `problems` say what of the saved settings was passed over, `ignored_keys` are those
     keys and options of TorchServe that Marina does not act on; all are worth one line in the log. `open_files` are the
-    archives given to the window, `sample` asks it to load the sample model, `show_version` and `print_config` ask the
-    caller to print and leave.
+    files and addresses given to the window, `sample` asks it to load the sample model, `show_version` and
+    `print_config` ask the caller to print and leave.
     """
 
     inference_address: Annotated[
@@ -305,7 +305,7 @@ class Settings:
     unknown_keys: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     ignored_keys: tuple[str, ...] = ()
-    open_files: tuple[Path, ...] = ()
+    open_files: tuple[Path | str, ...] = ()
     sample: bool = False
     show_version: bool = False
     print_config: bool = False

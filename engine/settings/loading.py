@@ -16,6 +16,7 @@ from engine.errors import SettingsError
 from engine.settings import commandline, properties, values
 from engine.settings.commandline import CommandLine
 from engine.settings.declared import IGNORED_KEYS, SAVED, Setting, Settings
+from engine.settings.openings import opening
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
@@ -71,7 +72,7 @@ def load(
         unknown_keys=tuple(sorted((in_file.keys() | own.given.keys()) - declared.keys() - IGNORED_KEYS)),
         problems=own.problems,
         ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored),
-        open_files=tuple(working_folder / path for path in line.open_files),
+        open_files=tuple(opening(text, working_folder) for text in line.open_files),
         sample=line.sample,
         show_version=line.show_version,
         print_config=line.print_config,

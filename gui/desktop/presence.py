@@ -5,6 +5,8 @@ Wishes come from `Preferences` and count at once when they change.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt
@@ -12,13 +14,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from gui import layout
+from gui.desktop.handover import ACTIVATION
 from gui.desktop.notices import Notices
 from gui.desktop.tray import Tray, tray_reason
 from gui.preferences import NOTIFICATIONS, SCHEME, TRAY, TRAY_EXPLAINED, Preferences
 from gui.words import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from PySide6.QtGui import QAction
 
@@ -74,12 +77,13 @@ class Presence(QObject):
             self.tray.tell(tr("Marina keeps running"), tr("Its models answer on. To end it, choose Quit in this menu."))
         return True
 
-    def come_forward(self) -> None:
-        """Show the window, in front."""
+    def come_forward(self, activation: str = "") -> None:
+        """Show the window, in front, with the leave (an activation token) that the desktop gave for it."""
         self._window.setWindowState(self._window.windowState() & ~Qt.WindowState.WindowMinimized)
         self._window.show()
         self._window.raise_()
-        self._window.activateWindow()
+        with activating(activation):
+            self._window.activateWindow()
 
     def reset_layout(self) -> None:
         """Make the window look as on the first day."""
@@ -138,3 +142,16 @@ class Presence(QObject):
 
 def _nothing() -> None:
     return
+
+
+@contextlib.contextmanager
+def activating(token: str) -> Iterator[None]:
+    """Lend Qt an activation token, which it looks for in this variable alone (xdg-activation)."""
+    if not token:
+        yield
+        return
+    os.environ[ACTIVATION] = token
+    try:
+        yield
+    finally:
+        os.environ.pop(ACTIVATION, None)

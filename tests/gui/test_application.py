@@ -13,9 +13,13 @@ from engine.errors import AddressInUseError, SettingsError, StoreError
 from engine.settings import Settings
 from gui import sample
 from gui.application import Application
+from gui.desktop.handover import Handover
+from gui.desktop.openings import MOST_OPEN
 from gui.dialogs.address import AddressDialog
+from gui.dialogs.register import RegisterDialog
 from gui.theme import Theme
 from tests.gui.fakes import FakeHost, until
+from tests.gui.windows import opened
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,6 +42,13 @@ class Hosts:
         host.gate = self.gate
         self.made.append((settings, host))
         return host
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    path = tmp_path / "digits.mar"
+    path.touch()
+    return path
 
 
 def drive(run: Run, theme: Theme, hosts: Hosts, act: Callable[[Application], Awaitable[None]]) -> Application:
@@ -233,9 +244,9 @@ def test_saved_settings_that_were_passed_over_are_named_in_the_window(run: Run, 
     run(body())
 
 
-def test_files_of_the_command_line_wait_for_a_start_that_succeeds(run: Run, theme: Theme) -> None:
+def test_files_of_the_command_line_wait_for_a_start_that_succeeds(run: Run, theme: Theme, digits: Path) -> None:
     hosts = Hosts(StoreError("The record of models is in use."))
-    named = Settings(open_files=(Path("/downloads/digits.mar"),), sample=True)
+    named = Settings(open_files=(digits,), sample=True)
 
     async def body() -> None:
         application = Application(named, hosts, theme, reload=Settings)
@@ -247,7 +258,7 @@ def test_files_of_the_command_line_wait_for_a_start_that_succeeds(run: Run, them
         await until(lambda: len(hosts.made) == 2)
         await running(application)
         calls = hosts.made[1][1].engine.calls
-        await until(lambda: ("add_to_store", Path("/downloads/digits.mar")) in calls)
+        await until(lambda: ("add_to_store", digits) in calls)
         await until(lambda: ("add_to_store", sample.ARCHIVE) in calls)
         application.restart()
         await until(lambda: len(hosts.made) == 3)
@@ -257,3 +268,79 @@ def test_files_of_the_command_line_wait_for_a_start_that_succeeds(run: Run, them
     run(body())
     opened = [(settings.open_files, settings.sample) for settings, _ in hosts.made]
     assert opened == [(named.open_files, True), (named.open_files, True), ((), False)]
+
+
+def test_what_a_second_start_hands_over_is_shown_one_after_another(run: Run, theme: Theme, digits: Path) -> None:
+    hosts = Hosts()
+
+    async def hand_over(application: Application) -> None:
+        await running(application)
+        window = application.window
+        assert window is not None
+        assert application.open(Handover((digits, "https://models.example/net.mar")))
+        assert application.open(Handover((digits.with_name("gone.mar"), digits.with_name("notes.txt"))))
+        first = await opened(window, RegisterDialog)
+        await until(lambda: first.file.archive.text() == "digits.mar")
+        await until(window.banner.isVisible)
+        assert "There is no file" in window.banner.text.text()
+        assert "notes.txt is no archive" in window.banner.text.text()
+        await until(lambda: first.is_idle)
+        first.reject()
+        await until(lambda: first not in window.findChildren(RegisterDialog))
+        second = await opened(window, RegisterDialog)
+        await until(lambda: second.url.line.text() == "https://models.example/net.mar")
+        application.leave()
+
+    drive(run, theme, hosts, hand_over)
+    assert [call[0] for call in hosts.made[0][1].engine.calls if call[0] == "register"] == []
+
+
+def test_what_is_handed_over_while_it_starts_waits(run: Run, theme: Theme, digits: Path) -> None:
+    hosts = Hosts()
+    hosts.gate = asyncio.Event()
+
+    async def hand_over(application: Application) -> None:
+        await until(lambda: bool(hosts.made) and hosts.made[0][1].calls == ["start"])
+        assert application.open(Handover((digits,)))
+        assert application.window is not None
+        assert not application.window.findChildren(RegisterDialog)
+        assert hosts.gate is not None
+        hosts.gate.set()
+        await opened(application.window, RegisterDialog)
+        application.leave()
+
+    drive(run, theme, hosts, hand_over)
+
+
+def test_a_run_that_is_ending_takes_nothing_and_one_that_starts_anew_does(run: Run, theme: Theme, digits: Path) -> None:
+    hosts = Hosts()
+
+    async def hand_over(application: Application) -> None:
+        await running(application)
+        application.restart()
+        assert application.open(Handover((digits,)))
+        await until(lambda: len(hosts.made) == 2)
+        await running(application)
+        assert application.window is not None
+        await opened(application.window, RegisterDialog)
+        application.leave()
+        assert not application.open(Handover((digits,)))
+
+    drive(run, theme, hosts, hand_over)
+
+
+def test_only_so_many_dialogs_wait_for_their_turn(run: Run, theme: Theme, digits: Path) -> None:
+    hosts = Hosts()
+
+    async def flood(application: Application) -> None:
+        await running(application)
+        window = application.window
+        assert window is not None
+        for _ in range(3):
+            assert application.open(Handover((digits,) * (MOST_OPEN - 5)))
+        await until(lambda: "too many at once" in window.banner.text.text())
+        assert window.operations._opening == MOST_OPEN
+        assert len(window.findChildren(RegisterDialog)) == 1
+        application.leave()
+
+    drive(run, theme, hosts, flood)

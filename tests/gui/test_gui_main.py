@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from engine.home import Home
+from engine.home_lock import HomeLock
 from gui import __main__ as program
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from gui.desktop import second_start
+from tests.support.server_process import PROJECT
 
 
 def start(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
@@ -33,3 +36,37 @@ def test_the_version_is_printed(
 ) -> None:
     assert start(monkeypatch, tmp_path, "--version") == 0
     assert capsys.readouterr().out.startswith("Marina ")
+
+
+def test_a_home_with_a_server_is_refused_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MARINA_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["marina"])
+    monkeypatch.chdir(tmp_path)
+    told: list[Exception] = []
+    monkeypatch.setattr(second_start, "refuse", told.append)
+    lock = HomeLock(Home.find(os.environ), "marina-server")
+    lock.acquire()
+    assert program.main() == 1
+    lock.release()
+    assert "marina-server (process" in str(told[0])
+
+
+def test_a_start_that_cannot_make_its_home_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MARINA_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setattr(sys, "argv", ["marina"])
+    monkeypatch.chdir(tmp_path)
+    told: list[Exception] = []
+    monkeypatch.setattr(second_start, "refuse", told.append)
+    assert program.main() == 1
+    assert "Not a directory" in str(told[0])
+    assert "MARINA_HOME" in str(told[0])
+
+
+def test_a_second_start_loads_neither_engine_nor_widgets() -> None:
+    heavy = {"torch", "aiohttp", "asyncio", "numpy", "pyqtgraph", "PySide6.QtWidgets", "engine.engine", "gui.window"}
+    script = "import sys, gui.__main__; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, text=True, capture_output=True, check=True)
+    assert heavy & set(loaded.stdout.split()) == set()

@@ -197,7 +197,7 @@ def test_failed_workers_of_several_versions_are_retried(drive: Drive, engine: Fa
 
 
 async def sent_to_the_background(window: Window, engine: FakeEngine) -> None:
-    window.open_files([Path("/downloads/digits.mar")])
+    window.operations.register([Path("/downloads/digits.mar")])
     dialog: RegisterDialog = await opened(window, RegisterDialog)
     await until(dialog.accept_button.isEnabled)
     engine.gate = asyncio.Event()

@@ -99,7 +99,7 @@ async def dialogs(stage: Stage) -> None:
         dialog.low.setValue(3)
 
     another = await asyncio.get_running_loop().run_in_executor(None, digits, downloads, "2.1")
-    await stage.take_dialog("register", RegisterDialog, lambda: window.open_files([another]))
+    await stage.take_dialog("register", RegisterDialog, lambda: window.operations.register([another]))
     await stage.take_dialog("register-url", RegisterDialog, actions.register.trigger, by_url)
     await stage.take_dialog("register-s3", RegisterDialog, actions.register.trigger, by_s3)
     folder = await asyncio.get_running_loop().run_in_executor(None, model_folder, downloads / "numbers")

@@ -49,7 +49,7 @@ def test_each_error_has_its_code_and_type(error: Exception, status: int, kind: s
 def test_every_error_class_is_among_the_cases() -> None:
     classes = {value for value in vars(errors).values() if isinstance(value, type)}
 
-    assert classes - {type(error) for error, _, _ in CASES} == {errors.AddressInUseError}
+    assert classes - {type(error) for error, _, _ in CASES} == {errors.AddressInUseError, errors.HomeInUseError}
 
 
 def test_an_unforeseen_error_is_logged_under_the_request_id_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
