@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash soak fuzz bench bench-window screenshots bench-grpc download clean
+.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash soak fuzz bench bench-window screenshots bench-grpc download bundle bundle-test clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -33,7 +33,7 @@ contracts: setup
 	@$(BIN)/lint-imports --no-logo > .import_linter.log || { cat .import_linter.log; exit 1; }
 
 unit: setup
-	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -n 2 --dist worksteal
 
 test-models: setup ## large real models, packed by TorchServe's archiver; installs some hundred megabytes more
 	@$(PYTHON) packaging/setup/environment.py test models
@@ -74,5 +74,13 @@ bench-grpc: setup ## predictions over gRPC, the window beside a real TorchServe;
 download: setup ## 500 MB from a throttled server that breaks once: memory, the window's loop, progress, cancelling
 	@QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(BIN)/python -m tests.benchmarks.download
 
+bundle: ## dist/marina: the application for people without Python; takes an environment of its own, and some minutes
+	@$(PYTHON) packaging/setup/qt_libraries.py
+	@$(PYTHON) packaging/bundle/build.py
+
+bundle-test: setup ## what `make bundle` made, started as people do; the wheel and the sdist, installed and started
+	@$(PYTHON) packaging/setup/programs.py Xvfb xdotool desktop-file-validate gio mimetype shellcheck update-mime-database xdg-mime
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s -m bundle tests/bundle
+
 clean: ## forget .venv and every cache
-	rm -rf .venv .venv-torchserve .venv-litserve build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log
+	rm -rf .venv .venv-torchserve .venv-litserve .venv-bundle build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log

@@ -20,6 +20,7 @@ from engine.environments.interpreters import Interpreter, examine, own_interpret
 from engine.environments.processes import run_process
 from engine.environments.recipes import Recipe, key_of
 from engine.errors import InvalidArchiveError, RequirementsError, SettingsError
+from engine.frozen import CHOOSE_PYTHON, is_frozen, own_python
 from engine.snapshots import Progress
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Environments:
         interpreter = await self._interpreter(unpacked)
         file = unpacked.manifest.requirements_file
         if file and self._settings.install_py_dep_per_model:
+            if is_frozen() and interpreter.path == own_python():
+                raise _failed(name, f"Marina's own Python cannot install what its {file} lists. {CHOOSE_PYTHON}")
             recipe = Recipe(interpreter, unpacked.folder, unpacked.folder / file, unpacked.config.use_venv)
             await self._install(name, unpacked.scratch, recipe, progress)
             return

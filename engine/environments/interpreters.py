@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from engine.workers.launcher import worker_python
+from engine.frozen import own_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,8 @@ class Interpreter:
 
 
 def own_interpreter() -> Interpreter:
-    """Return the one that Marina runs on."""
-    return Interpreter(worker_python(), sys.version_info[:3], tuple(sys.path))
+    """Return the one that Marina brings."""
+    return Interpreter(own_python(), sys.version_info[:3], tuple(sys.path))
 
 
 async def examine(path: str, variables: Mapping[str, str], run: Run) -> Interpreter:

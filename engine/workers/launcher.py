@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -172,8 +171,3 @@ class SpawnedProcess(SessionProcess[int], asyncio.SubprocessProtocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
-
-
-def worker_python() -> str:
-    """Return the interpreter that workers run on: the engine's own."""
-    return sys.executable

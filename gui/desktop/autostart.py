@@ -32,7 +32,10 @@ def entry_path(environ: Mapping[str, str]) -> Path:
 
 
 def command(environ: Mapping[str, str]) -> list[str]:
-    """How this Marina is started, in the same home: the program beside its interpreter, else the interpreter itself."""
+    """How this Marina is started, in the same home: the program beside its interpreter, else the interpreter itself.
+
+    In the bundle the program is its own interpreter, and so beside itself.
+    """
     program = Path(sys.executable).with_name("marina")
     started = [str(program)] if program.is_file() else [sys.executable, "-m", "gui"]
     home = environ.get("MARINA_HOME")

@@ -1,12 +1,13 @@
-"""Marina's icon, painted: a harbour basin with a mast. The GUI thread."""
+"""Marina's icon, drawn from the one file that the icons of the bundle are drawn from too. The GUI thread."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from pathlib import Path
 
-from gui import theme
+from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
 
+DRAWING = Path(__file__).resolve().parents[2] / "resources" / "icons" / "marina.svg"
 SIZES = (16, 22, 24, 32, 48, 64, 128, 256)
 
 
@@ -14,33 +15,15 @@ def app_icon() -> QIcon:
     """The icon in every size that desktops ask for."""
     icon = QIcon()
     for size in SIZES:
-        icon.addPixmap(_painted(size))
+        icon.addPixmap(QPixmap.fromImage(drawn(DRAWING, size)))
     return icon
 
 
-def _painted(size: int) -> QPixmap:
-    picture = QPixmap(size, size)
-    picture.fill(Qt.GlobalColor.transparent)
+def drawn(drawing: Path, size: int) -> QImage:
+    """An SVG file as a square picture of `size` pixels on nothing."""
+    picture = QImage(size, size, QImage.Format.Format_ARGB32_Premultiplied)
+    picture.fill(0)
     painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.scale(size / 16, size / 16)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme.LIGHT.accent)
-    painter.drawRoundedRect(QRectF(0.5, 0.5, 15, 15), 3.5, 3.5)
-    _paint_boat(painter, theme.LIGHT.on_accent)
+    QSvgRenderer(str(drawing)).render(painter)
     painter.end()
     return picture
-
-
-def _paint_boat(painter: QPainter, ink: QColor) -> None:
-    painter.setBrush(ink)
-    painter.drawPolygon([QPointF(8.6, 2.8), QPointF(12.6, 9), QPointF(8.6, 9)])
-    painter.drawPolygon([QPointF(7.4, 4.4), QPointF(7.4, 9), QPointF(4.2, 9)])
-    wave = QPainterPath(QPointF(3, 12))
-    wave.cubicTo(QPointF(4.6, 10.4), QPointF(6.4, 10.4), QPointF(8, 12))
-    wave.cubicTo(QPointF(9.6, 13.6), QPointF(11.4, 13.6), QPointF(13, 12))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    pen = QPen(ink, 1.4)
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    painter.setPen(pen)
-    painter.drawPath(wave)

@@ -1,4 +1,4 @@
-"""Makes Marina's virtual environment, `.venv`, and brings it up to date when its ingredients changed.
+"""Makes Marina's virtual environments, above all `.venv`, and brings them up to date when their ingredients changed.
 
 Run by the Makefile with any Python from 3.11 on, with the extras to install; standard library alone. Does nothing when
 there is nothing to do.
@@ -21,34 +21,38 @@ PROTOS = "engine/rpc/protos/*.proto"  # setup.py compiles them
 OLDEST = (3, 11)
 
 
-def main(*extras: str) -> int:
-    """Install Marina with `extras` of pyproject.toml; returns the exit code, says in one line what is wrong."""
+def main(*extras: str, folder: Path | None = None) -> int:
+    """Install Marina with `extras` of pyproject.toml, into `folder` or `.venv`.
+
+    Returns the exit code, and says in one line what is wrong.
+    """
+    folder = folder or ENVIRONMENT
     if sys.version_info < OLDEST:
         return fail(f"Marina needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")
-    wanted, stamp = fingerprint(), ENVIRONMENT / f"marina-setup-{'-'.join(extras)}.sha256"
+    wanted, stamp = fingerprint(), folder / f"marina-setup-{'-'.join(extras)}.sha256"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return 0
-    say("Setting up .venv; the first time this takes a minute or two and 1.5 GB.")
-    if not python().exists():
-        venv.create(ENVIRONMENT, with_pip=True)
-    if install(extras):
+    say(f"Setting up {folder.name}; the first time this takes a minute or two and 1.5 GB.")
+    if not python(folder).exists():
+        venv.create(folder, with_pip=True)
+    if install(extras, folder):
         return fail("The packages could not be installed; pip's own words are above.")
     stamp.write_text(wanted, encoding="utf-8")
     return 0
 
 
-def install(extras: Sequence[str]) -> int:
+def install(extras: Sequence[str], folder: Path) -> int:
     """Install Marina in place with these extras; returns pip's exit code."""
     what = f".[{','.join(extras)}]" if extras else "."
-    command = [str(python()), "-m", "pip", "install", "-q", "-e", what, "-c", "constraints.txt"]
+    command = [str(python(folder)), "-m", "pip", "install", "-q", "-e", what, "-c", "constraints.txt"]
     # pip prints nothing but errors: notes on newer versions of itself are of no use here.
     quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return subprocess.run([*command, "-q"], cwd=ROOT, env=quiet, check=False).returncode
 
 
-def python() -> Path:
+def python(folder: Path) -> Path:
     """Return the environment's interpreter."""
-    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def fingerprint() -> str:

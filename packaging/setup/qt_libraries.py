@@ -63,7 +63,7 @@ def install(packages: list[str]) -> bool:
     """Install with apt-get as root or through a sudo that asks nothing; returns whether the libraries are there now."""
     if shutil.which("apt-get") is None or (prefix := rights()) is None:
         return False
-    sys.stderr.write(f"Installing shared libraries for Qt: {' '.join(packages)}\n")
+    sys.stderr.write(f"Installing packages of the system: {' '.join(packages)}\n")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         subprocess.run([*prefix, "apt-get", "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)

@@ -167,6 +167,7 @@ def test_13_a_handler_finds_no_token_and_workers_listen_nowhere(tmp_path: Path) 
     asyncio.run(body())
 
 
+@pytest.mark.alone
 def test_14_guessing_is_slowed_and_the_owner_is_not(attacked: Attacked) -> None:
     async def took(server: Server, authorization: str) -> float:
         started = time.monotonic()

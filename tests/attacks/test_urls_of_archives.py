@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from engine.archives import receiving
 from engine.tasks import TaskGroup
 from tests.attacks.conftest import Attacked, nothing_changed
 from tests.support.archives import archive
@@ -197,7 +198,11 @@ def test_21_a_source_that_never_ends_can_be_left_and_leaves_nothing(attacked: At
     attacked(attack, allowed_urls=EVERYTHING)
 
 
-def test_21_a_lie_about_the_length_or_the_encoding_leaves_nothing(attacked: Attacked) -> None:
+def test_21_a_lie_about_the_length_or_the_encoding_leaves_nothing(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "PAUSES", (0.01,) * len(receiving.PAUSES))
+
     async def lies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nContent-Encoding: gzip\r\n\r\nPK\x03\x04")

@@ -13,7 +13,6 @@ on meanwhile, look at the end) and `retry_until` (repeat for so many seconds unt
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from tests.conformance.exchange import REFUSED, Answer, Step, send
 from tests.conformance.expectations import answers_mismatch
 from tests.conformance.patterns import substitute
 from tests.conformance.suite_archives import Archives, Upstream
+from tests.support.ports import closed_port
 
 FOLDER = Path(__file__).parent
 SUITE: dict[str, Any] = json.loads((FOLDER / "scenarios.json").read_text(encoding="utf-8"))
@@ -117,9 +117,6 @@ def running(addresses: Mapping[str, str], store: Path, remote: Path) -> Iterator
     """Fill the model store and the folder of remote archives, and give a runner for the server that has that store."""
     archives = Archives(SUITE["archives"], FOLDER / "handlers")
     archives.write(store, remote)
-    with Upstream(archives) as upstream, socket.socket() as taken:
-        # Bound but not listening: nobody else gets the port, and whoever connects is refused.
-        taken.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with Upstream(archives) as upstream, closed_port() as closed:
         variables = {"upstream": upstream.url, "closed": closed, "files": str(remote), "store": str(store)}
         yield Runner({"metrics": closed, **addresses}, variables)

@@ -27,6 +27,8 @@ from tests.support.s3 import keys, set_aws, signed_site
 from tests.support.servers import Answer, make_home, make_settings, serving
 from tests.support.workers import FakeLauncher
 
+pytestmark = pytest.mark.usefixtures("workers_without_torch")
+
 HOST = "torchserve.pytorch.org"
 CALL = f"url=https://{HOST}/sse-test/squeezenet1_1.mar&s3_sse_kms=true"
 ANSWER = (

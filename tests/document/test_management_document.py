@@ -22,6 +22,8 @@ from tests.support.archives import NOOP
 from tests.support.servers import Answer, Scenario, Server, make_home, make_settings, serving, worker_processes
 from tests.support.workers import FakeLauncher
 
+pytestmark = pytest.mark.usefixtures("workers_without_torch")
+
 Document = Callable[..., None]
 
 PROCESSING = {"status": "Processing worker updates..."}

@@ -19,6 +19,8 @@ from gui.dialogs.unregister import UnregisterDialog
 from tests.support.archives import archive
 from tests.support.person import Person
 
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("workers_without_torch")]
+
 AtTheWindow = Callable[..., set[asyncio.Task[Any]]]
 LATEST = 0.5  # seconds from the end of an operation until the other side shows it
 
@@ -130,7 +132,7 @@ async def has(script: Script, version: str) -> bool:
 
 async def scale(person: Person, script: Script) -> None:
     person.window.browser.choose("small", "2.0")
-    person.window.actions_.scale.trigger()
+    await person.chooses(person.window.actions_.scale)
     dialog = await person.dialog(ScaleDialog)
     dialog.high.setValue(2)
     await person.accepts(dialog)
@@ -143,7 +145,7 @@ async def scale(person: Person, script: Script) -> None:
 
 async def set_default(person: Person, script: Script) -> None:
     person.window.browser.choose("small", "2.0")
-    person.window.actions_.set_default.trigger()
+    await person.chooses(person.window.actions_.set_default)
     await person.accepts(await person.dialog(SetDefaultDialog))
 
     async def is_default() -> bool:
@@ -153,9 +155,9 @@ async def set_default(person: Person, script: Script) -> None:
 
 
 async def unregister(person: Person, script: Script) -> None:
-    await person.sees(lambda: shown(person, "2.0").is_default)
+    await person.sees(lambda: shown(person, "2.0").is_default and not shown(person, "1.0").is_default)
     person.window.browser.choose("small", "1.0")
-    person.window.actions_.unregister.trigger()
+    await person.chooses(person.window.actions_.unregister)
     await person.accepts(await person.dialog(UnregisterDialog))
 
     async def is_gone() -> bool:

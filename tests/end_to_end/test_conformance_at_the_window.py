@@ -15,6 +15,8 @@ from tests.support.person import Person
 
 AtTheWindow = Callable[..., set[asyncio.Task[Any]]]
 
+# What scenarios of other subjects ask of workers does without torch, whose import takes longer than they do.
+WITH_TORCH = {"describe", "inference", "metrics", "KServe"}
 CASES = [
     (server, subject)
     for server in SUITE["servers"]
@@ -31,8 +33,11 @@ def run_all(runner: Runner, server: str, subject: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("server", "subject"), CASES)
 def test_the_engine_in_the_window_answers_as_recorded(
-    at_the_window: AtTheWindow, tmp_path: Path, server: str, subject: str
+    request: pytest.FixtureRequest, at_the_window: AtTheWindow, tmp_path: Path, server: str, subject: str
 ) -> None:
+    if subject not in WITH_TORCH:
+        request.getfixturevalue("workers_without_torch")
+
     async def act(person: Person, home: Home) -> None:
         remote = tmp_path / "remote"
         remote.mkdir()

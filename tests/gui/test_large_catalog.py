@@ -106,6 +106,7 @@ def look(qtbot: QtBot, refresher: Refresher, *, figures: bool) -> None:
         refresher._pull_figures() if figures else refresher._pull_changes()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("figures", [False, True], ids=["changes", "figures"])
 def test_a_slice_of_a_thousand_models_at_work_is_short(
     qtbot: QtBot, refresher: Refresher, catalog: Watched, large_engine: FakeEngine, *, figures: bool
@@ -126,6 +127,7 @@ def test_a_slice_of_a_thousand_models_at_work_is_short(
     assert middle < LONGEST_SLICE
 
 
+@pytest.mark.alone
 def test_sorted_by_a_live_column_rows_move_once_a_look_and_quickly(
     qtbot: QtBot, refresher: Refresher, large_engine: FakeEngine, view: OutlineView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_refresh_makes_cells_for_what_is_seen_and_for_nothing_else(
     assert len(made) <= 4 * (view.viewport().height() // view.rowHeight(0) + 2)
 
 
+@pytest.mark.alone
 def test_with_everything_selected_a_refresh_asks_only_for_what_failed(
     qtbot: QtBot, refresher: Refresher, large_engine: FakeEngine, catalog: Watched
 ) -> None:

@@ -29,7 +29,7 @@ def environment(scripts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "ENVIRONMENT", tmp_path)
-    monkeypatch.setattr(module, "python", lambda: Path(sys.executable))
+    monkeypatch.setattr(module, "python", lambda _folder: Path(sys.executable))
     return module
 
 
@@ -47,7 +47,7 @@ def counting(module: ModuleType, monkeypatch: pytest.MonkeyPatch, result: int) -
     """Replace the installation by one that notes each call and returns `result`."""
     calls: list[int] = []
 
-    def install(_extras: Sequence[str]) -> int:
+    def install(_extras: Sequence[str], _folder: Path) -> int:
         calls.append(result)
         return result
 

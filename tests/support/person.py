@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog
 
 from engine.snapshots import Key, VersionSnapshot
@@ -53,6 +53,11 @@ class Person:
         await self.sees(lambda: dialog.accept_button.isEnabled() or dialog.banner.isVisible())
         assert not dialog.banner.isVisible(), dialog.banner.text.text()
         return dialog
+
+    async def chooses(self, action: QAction) -> None:
+        """Trigger an action as soon as the window offers it, which is a moment after it shows what it is for."""
+        await self.sees(action.isEnabled)
+        action.trigger()
 
     async def accepts(self, dialog: OperationDialog) -> None:
         finished: list[int] = []

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def keys(key_id: str = KEY_ID, secret: str = SECRET, token: str = "", region: st
     return {**variables, "AWS_SESSION_TOKEN": token} if token else variables
 
 
+@cache
+def _session() -> Any:
+    """Return the one that has read what botocore knows of AWS, a tenth of a second for each service."""
+    return boto3.Session(region_name=REGION)
+
+
 @dataclass(frozen=True)
 class Moto:
     """A moto server, which from `strict` on checks signatures and permissions."""
@@ -51,7 +58,7 @@ class Moto:
 
     def client(self, service: str, **credentials: str) -> Any:
         given = credentials or {"aws_access_key_id": "root", "aws_secret_access_key": "root"}
-        return boto3.Session(region_name=REGION, **given).client(service, endpoint_url=self.url)
+        return _session().client(service, endpoint_url=self.url, **given)
 
     def call(self, service: str, operation: str, **parameters: Any) -> Any:
         client = self.client(service)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.misbehaviour import leaving_nothing, misbehaving
 from tests.support.servers import until
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("workers_without_torch")]
 
 CAUSES = {
     "exit": ("SystemExit", "service.py"),

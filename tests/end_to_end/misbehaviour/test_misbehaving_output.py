@@ -20,7 +20,7 @@ from engine.workers.output import BURST, RATE
 from tests.support.misbehaviour import MODEL, Place, leaving_nothing, misbehaving_model
 from tests.support.servers import until
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.alone, pytest.mark.end_to_end, pytest.mark.usefixtures("workers_without_torch")]
 
 MEMORY_GROWTH = 48 * 1024 * 1024
 GIGABYTE = 1000  # in megabytes, as the handler counts

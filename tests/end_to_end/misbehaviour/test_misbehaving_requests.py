@@ -16,7 +16,7 @@ from engine.snapshots import WorkerState
 from tests.support.misbehaviour import Place, leaving_nothing, misbehaving_model
 from tests.support.servers import Answer
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("workers_without_torch")]
 
 
 class Told(NamedTuple):

@@ -30,7 +30,7 @@ from tests.support.workers import FakeLauncher
 
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance, content_type_conformance]
 FEWEST = 2000
-EXAMPLES = 112
+EXAMPLES = 84
 # Names and versions that are there, so that not every request ends with 404.
 KNOWN = {"model_name": ("noop", "other"), "model_version": ("1.0", "2.0", "all")}
 GOOD = ("noop-1.0.mar", "noop-2.0.mar", "other-1.0.mar")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from engine.tasks import TaskGroup
 from engine.threads import Threads
 from tests.support.archives import archive
 from tests.support.loops import real_time
+from tests.support.ports import closed_port
 from tests.support.upstream import Upstream, upstream
 
 EVERYTHING = ("file://.*", "http(s)?://.*")
@@ -169,13 +169,12 @@ def test_any_answer_but_200_is_a_failure(tmp_path: Path, path: str) -> None:
 
 @real_time
 async def test_a_closed_port_and_an_unknown_host_are_failures(tmp_path: Path) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
     async with bench(tmp_path) as at:
-        for url in (f"{closed}/x.mar", "http://no-such-host.invalid/x.mar", f"http://{'x' * 70}.invalid/x.mar"):
-            with pytest.raises(DownloadError, match=f"^Failed to download archive from: {url}$"):
-                await at.downloader().fetch(Wish(url))
+        with closed_port() as closed:
+            urls = (f"{closed}/x.mar", "http://no-such-host.invalid/x.mar", f"http://{'x' * 70}.invalid/x.mar")
+            for url in urls:
+                with pytest.raises(DownloadError, match=f"^Failed to download archive from: {url}$"):
+                    await at.downloader().fetch(Wish(url))
         assert at.left() == []
 
 

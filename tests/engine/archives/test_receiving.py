@@ -178,6 +178,7 @@ async def test_one_that_gets_on_is_taken_up_as_often_as_it_breaks(
         assert len(at.site.asked) > 5
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("when", ["on the way", "in a pause", "taken up again"])
 def test_cancelling_takes_effect_at_once_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
@@ -206,6 +207,7 @@ def test_cancelling_takes_effect_at_once_and_leaves_nothing(
     scenario()
 
 
+@pytest.mark.alone
 @real_time
 async def test_a_large_archive_holds_neither_the_loop_nor_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

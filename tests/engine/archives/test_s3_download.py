@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from engine.tasks import TaskGroup
 from engine.threads import Threads
 from tests.support.archives import archive
 from tests.support.loops import real_time
+from tests.support.ports import closed_port
 from tests.support.s3 import KEY_ID, REGION, SECRET, SignedSite, keys, refusal, set_aws, signed_site
 from tests.support.upstream import upstream
 
@@ -281,12 +281,9 @@ def test_a_server_that_stays_busy_is_given_up(run: Run) -> None:
 
 
 def test_an_endpoint_that_is_down_is_named(run: Run) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{unused.getsockname()[1]}{PATH}"
-
     async def scenario(at: Bench) -> None:
-        await at.fails("no answer: Cannot connect to host 127.0.0.1", closed)
+        with closed_port() as closed:
+            await at.fails("no answer: Cannot connect to host 127.0.0.1", f"{closed}{PATH}")
         await at.fails("the host no-such-host.invalid is unknown", f"https://no-such-host.invalid{PATH}")
 
     run(scenario)

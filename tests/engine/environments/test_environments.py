@@ -246,6 +246,20 @@ def test_an_interpreter_that_cannot_be_started_fails_the_same_way(tmp_path: Path
     run(tmp_path, vanished, scenario)
 
 
+def test_the_bundle_has_no_pip_and_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    pip = FakePip()
+
+    async def scenario(environments: Environments) -> None:
+        with pytest.raises(RequirementsError) as caught:
+            await environments.provide("net", an_archive(tmp_path), None)
+        assert caught.value.cause.startswith("Marina's own Python cannot install what its requirements.txt lists.")
+        assert "worker_python" in caught.value.cause
+
+    run(tmp_path, pip, scenario)
+    assert pip.commands == []
+
+
 def test_cancelling_leaves_nothing_and_whoever_waited_for_the_same_makes_it(tmp_path: Path) -> None:
     one, two = an_archive(tmp_path, "one"), an_archive(tmp_path, "two")
 

@@ -13,6 +13,8 @@ from engine.serving.jobs import Input, Reply
 from tests.support.archives import archive
 from tests.support.servers import Answer, Scenario, Server, make_home, make_settings, serving
 
+pytestmark = pytest.mark.usefixtures("workers_without_torch")
+
 Serve = Callable[[str, str, Scenario], None]
 
 CONTINUOUS = """

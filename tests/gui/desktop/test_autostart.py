@@ -42,6 +42,15 @@ def test_this_marina_can_be_started() -> None:
     assert autostart.reason() == ""
 
 
+def test_the_bundled_program_is_started_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "marina-app" / "marina"
+    program.parent.mkdir()
+    program.touch()
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert autostart.command({}) == [str(program)]
+
+
 def test_marina_starts_in_the_home_that_it_has_now(tmp_path: Path) -> None:
     home = tmp_path / "my home"
     assert autostart.command({"MARINA_HOME": str(home)}) == ["env", f"MARINA_HOME={home}", *autostart.command({})]

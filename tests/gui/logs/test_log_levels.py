@@ -79,7 +79,7 @@ def test_what_marina_says_of_a_failed_worker_is_an_error() -> None:
 
 
 def test_a_long_line_is_read_as_fast_as_a_short_one() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     for text in ("1" + " " * 8000, "x" * 8000, "a - " * 2000, "1:" * 4000, "[" * 8000):
         assert told(text) is None
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1

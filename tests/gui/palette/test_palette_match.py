@@ -40,9 +40,9 @@ def test_nothing_typed_shows_all_in_their_order() -> None:
 
 
 def test_a_query_made_to_be_slow_is_not() -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert ranked("a" * 20 + "b", ["a" * 200] * 50) == []
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @given(st.text(max_size=8), st.lists(st.text(max_size=20), max_size=8))

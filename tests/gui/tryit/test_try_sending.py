@@ -16,6 +16,7 @@ from gui.tryit.answer import Answer, Failure
 from gui.tryit.request import Draft, Part, Source
 from gui.tryit.sending import send
 from tests.support.model_server import model_server
+from tests.support.ports import closed_port
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -178,11 +179,8 @@ def test_an_error_is_an_answer_with_its_reason() -> None:
 
 def test_nobody_there_is_told_in_words() -> None:
     async def scenario(server: ModelServer, ask: Ask) -> None:
-        free = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-        server.url = f"http://127.0.0.1:{free.sockets[0].getsockname()[1]}"
-        free.close()
-        await free.wait_closed()
-        failure = await ask(text())
+        with closed_port() as server.url:
+            failure = await ask(text())
         assert isinstance(failure, Failure)
         assert "Nothing answers at" in failure.text
 
