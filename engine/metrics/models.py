@@ -19,10 +19,16 @@ from engine.workers.channel import Emitted
 
 log = logging.getLogger(__name__)
 
-# Families that detection adds, lines that wait for the log, and reasons that the log names: for each the most.
+# Families that detection adds, series that are remembered, lines that wait for the log, and reasons that the log names:
+# for each the most.
 MAX_DETECTED = 1000
-MAX_LINES = 10_000
+MAX_PLACES = 1000
+MAX_LINES = 50_000
 MAX_TOLD = 100
+
+# Name, type and dimensions of what was emitted; a family, and the values of its labels.
+_Key = tuple[str, str, tuple[tuple[str, str], ...]]
+_Place = tuple[Family, tuple[str, ...]]
 
 
 class ModelMetrics:
@@ -36,20 +42,22 @@ class ModelMetrics:
         self._detect = detect
         self._in_log = in_log
         self._lines: list[Line] = []
+        self._places: dict[_Key, _Place] = {}
         self._told: set[str] = set()
 
     def take(self, model: str, emitted: Iterable[Emitted]) -> None:
         """Take what a worker of `model` emitted; what cannot be taken is named once in the log."""
         for one in emitted:
             try:
-                if family := self._family(one):
-                    self._update(family, model, one)
+                if place := self._place(one):
+                    self._update(place, model, one)
             except (DeclarationError, FamilyFullError) as error:
                 self._tell(one.name, f"Metric {one.name[:100]!r} of {model} is not updated: {error}")
 
     def retain(self, models: Iterable[str]) -> None:
         """Forget the series of all other models, and detected families that have none left."""
         kept = set(models)
+        self._places.clear()
         for family in self._families.values():
             family.retain(kept)
         self._families = {n: family for n, family in self._families.items() if n in self._declared or family.series}
@@ -63,6 +71,17 @@ class ModelMetrics:
         lines, self._lines = self._lines, []
         return lines
 
+    def _place(self, emitted: Emitted) -> _Place | None:
+        """Return where a value belongs; the same handlers emit the same series again and again."""
+        key = (emitted.name, emitted.type, emitted.dimensions)
+        place = self._places.get(key)
+        if place is None and (family := self._family(emitted)):
+            place = family, self._labels(family.declared, emitted)
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            self._places[key] = place
+        return place
+
     def _family(self, emitted: Emitted) -> Family | None:
         family = self._families.get(emitted.name)
         if family is not None or not self._detect:
@@ -74,8 +93,7 @@ class ModelMetrics:
         self._families[emitted.name] = family
         return family
 
-    def _update(self, family: Family, model: str, emitted: Emitted) -> None:
-        declared = family.declared
+    def _labels(self, declared: Declaration, emitted: Emitted) -> tuple[str, ...]:
         if emitted.type != declared.kind:
             raise DeclarationError(f"it is a {emitted.type}, declared as a {declared.kind}")
         labels = (*(value for _, value in emitted.dimensions), self._host)
@@ -83,10 +101,14 @@ class ModelMetrics:
             raise DeclarationError(
                 f"it has {len(labels) - 1} dimensions, declared are {', '.join(declared.labels[:-1])}"
             )
+        return labels
+
+    def _update(self, place: _Place, model: str, emitted: Emitted) -> None:
+        family, labels = place
         if not self._in_log:
             family.update(labels, emitted.value, model)
         elif len(self._lines) < MAX_LINES:
-            self._lines.append(Line(declared, labels, emitted.value, int(time.time()), tuple(emitted.request_ids)))
+            self._lines.append(Line(family.declared, labels, emitted.value, int(time.time()), emitted.request_ids))
         else:
             raise FamilyFullError(f"more than {MAX_LINES} values came at once")
 

@@ -54,8 +54,8 @@ class Emitted(msgspec.Struct):
     value: float
     unit: str
     type: Literal["counter", "gauge", "histogram"]
-    dimensions: list[tuple[str, str]]
-    request_ids: list[str]
+    dimensions: tuple[tuple[str, str], ...]
+    request_ids: tuple[str, ...]
 
 
 class Answers(msgspec.Struct):

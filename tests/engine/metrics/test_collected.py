@@ -15,7 +15,7 @@ from engine.metrics.server import Figures
 from engine.settings import Settings
 from engine.workers.channel import Emitted
 
-TIME = Emitted("PredictionTime", 1.5, "Milliseconds", "gauge", [("ModelName", "net"), ("Level", "Model")], ["a"])
+TIME = Emitted("PredictionTime", 1.5, "Milliseconds", "gauge", (("ModelName", "net"), ("Level", "Model")), ("a",))
 
 
 def run(act: Callable[[Metrics], Awaitable[None]], **settings: Any) -> None:

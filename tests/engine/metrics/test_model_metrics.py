@@ -28,7 +28,7 @@ def emitted(
     *dimensions: tuple[str, str],
     ids: tuple[str, ...] = ("a", "b"),
 ) -> Emitted:
-    return Emitted(name, value, "Milliseconds", kind, list(dimensions) or [("ModelName", "net"), LEVEL], list(ids))
+    return Emitted(name, value, "Milliseconds", kind, dimensions or (("ModelName", "net"), LEVEL), ids)
 
 
 def shown(metrics: ModelMetrics) -> dict[str, list[tuple[dict[str, str], float]]]:

@@ -167,7 +167,7 @@ async def test_several_frames_may_come_in_one_read() -> None:
         await peer.says(metrics + reply(1, b"one", kind=Kind.PARTIAL) + reply(1, b"two") + metrics[:half])
         await peer.says(metrics[half:])
         assert listener.told == [("partial", b"one"), ("done", b"two")]
-        assert peer.owner.told == [("metrics", [Emitted("t", 1.5, "ms", "gauge", [("Level", "Model")], ["a"])])] * 2
+        assert peer.owner.told == [("metrics", [Emitted("t", 1.5, "ms", "gauge", (("Level", "Model"),), ("a",))])] * 2
 
 
 @pytest.mark.parametrize("size", [SCRATCH - 100, SCRATCH, SCRATCH + 1, MAX_BODY])

@@ -112,7 +112,8 @@ class MetricsCacheAbstract(ABC):
 
     def add_error(self, name: str, value: float, dimensions: Sequence[Dimension] = ()) -> None:
         """Count an error; its only default dimension is Level=Error."""
-        self._emit(name, value, "", None, [*dimensions, Dimension("Level", "Error")], MetricTypes.COUNTER)
+        pairs = [(one.name, one.value) for one in dimensions]
+        self._emit(name, value, "", None, [*pairs, ("Level", "Error")], MetricTypes.COUNTER)
 
     def add_metric(
         self,
@@ -124,11 +125,11 @@ class MetricsCacheAbstract(ABC):
         metric_type: MetricTypes = MetricTypes.COUNTER,
     ) -> None:
         """Emit a value in any unit; ModelName and Level=Model are added to the dimensions unless they are there."""
-        complete = [Dimension("ModelName", self.model_name), Dimension("Level", "Model")]
+        pairs: list[tuple[str, object]] = [("ModelName", self.model_name), ("Level", "Model")]
         if dimensions:
-            given = {dimension.name for dimension in dimensions}
-            complete = [*dimensions, *(default for default in complete if default.name not in given)]
-        self._emit(name, value, unit, idx, complete, metric_type)
+            given = {one.name: one.value for one in dimensions}
+            pairs = [*((one.name, one.value) for one in dimensions), *(pair for pair in pairs if pair[0] not in given)]
+        self._emit(name, value, unit, idx, pairs, metric_type)
 
     def _emit(
         self,
@@ -136,14 +137,15 @@ class MetricsCacheAbstract(ABC):
         value: float,
         unit: str,
         idx: int | None,
-        dimensions: list[Dimension],
+        dimensions: Sequence[tuple[str, object]],
         metric_type: MetricTypes,
     ) -> None:
+        """Emit a value; `dimensions` are their names and values."""
         metric = self.cache.get(metric_type, {}).get(name)
         if metric is None:
-            names = [dimension.name for dimension in dimensions]
+            names = [dimension for dimension, _ in dimensions]
             metric = self.add_metric_to_cache(name, unit, names, metric_type)
-        metric.add_or_update(value, [dimension.value for dimension in dimensions], self._request_ids(idx))
+        metric.add_or_update(value, [dimension for _, dimension in dimensions], self._request_ids(idx))
 
     def _request_ids(self, idx: int | None) -> str:
         if not self.request_ids:
