@@ -19,7 +19,7 @@ def measured(plan: WorkerPlan, model: str, metrics: Metrics) -> WorkerPlan:
     """Return the plan for workers that know the declared metrics, and whose own are collected."""
     config = metrics.config
     load = {**plan.load, "model_metrics": config.model_section, "metrics_config": str(config.path)}
-    return replace(plan, load=load, take_metrics=partial(metrics.take, model))
+    return replace(plan, load=load, take_metrics=partial(metrics.take, model), took=partial(metrics.took, model))
 
 
 def figures(versions: Collection[Version]) -> Figures:

@@ -107,6 +107,13 @@ class Metrics:
         """Take what a handler of `model` emitted."""
         self._models.take(model, emitted)
 
+    def took(self, model: str, milliseconds: float, request_ids: tuple[str, ...]) -> None:
+        """Take how long a handler of `model` needed for a batch with these requests, as its PredictionTime."""
+        dimensions = (("ModelName", model), ("Level", "Model"))
+        self._models.take(
+            model, (Emitted("PredictionTime", milliseconds, "Milliseconds", "gauge", dimensions, request_ids),)
+        )
+
     def retain(self, keys: Collection[tuple[str, str]]) -> None:
         """Forget the series of versions other than those with these names and versions, and of models without any."""
         names = {name for name, _ in keys}

@@ -27,7 +27,8 @@ What each kind carries:
     PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
                  body is every piece. More frames for this batch follow. An asynchronous worker answers its batches in
                  any order.
-    REPLY        as PARTIAL, and ends the batch. It may hold metrics, as METRICS does.
+    REPLY        as PARTIAL, and ends the batch: also took, how many milliseconds the handler needed, and maybe metrics,
+                 as METRICS has them.
     FAILED       worker to engine, ends the batch for every job in it: batch, code, message.
     METRICS      worker to engine, at any time: metrics: a list of {"name", "value", "unit", "type", "dimensions":
                  [[name, value], ...], "request_ids": [...]}.
@@ -47,6 +48,7 @@ FORMAT = 1
 PREFIX = struct.Struct(">2sBBIQ")
 MAX_META = 16 * 1024 * 1024
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+_DECODER = json.JSONDecoder()
 
 
 class Kind(IntEnum):
@@ -90,9 +92,12 @@ def encode_meta(meta: dict[str, Any]) -> bytes:
 def decode_meta(meta: bytes | bytearray | memoryview) -> dict[str, Any]:
     """Return the JSON object in `meta`; raises FrameError when it is none."""
     try:
-        value = json.loads(str(meta, "utf-8"))
+        text = str(meta, "utf-8")
+        value, end = _DECODER.raw_decode(text)
     except ValueError as error:
         raise FrameError(f"frame meta is no JSON: {error}") from None
+    if end != len(text):
+        raise FrameError(f"frame meta goes on after its JSON, at {end} of {len(text)}")
     if not isinstance(value, dict):
         raise FrameError(f"frame meta is no JSON object but {type(value).__name__}")
     return value

@@ -118,12 +118,12 @@ class PendingMetrics:
 
     def take_few(self) -> list[dict[str, Any]]:
         """Return everything pending if it fits beside an answer, nothing otherwise."""
-        if len(self._pending) > METRICS_PER_FRAME:
-            return []
-        return self._take()
+        return self._take() if 0 < len(self._pending) <= METRICS_PER_FRAME else []
 
     def take(self) -> list[Buffer]:
         """Return the METRICS frames of everything pending, nothing when there is none."""
+        if not self._pending:
+            return []
         taken = self._take()
         pieces = [taken[start : start + METRICS_PER_FRAME] for start in range(0, len(taken), METRICS_PER_FRAME)]
         return [buffer for piece in pieces for buffer in encode(Kind.METRICS, {"metrics": piece})]
@@ -192,8 +192,7 @@ class Predictor:
         if self._continuous:
             self._ask_stopping_criteria(values)
         pieces = self._encoded(values)
-        self._context.metrics.add_time("PredictionTime", milliseconds)
-        meta = self._described(pieces)
+        meta = {**self._described(pieces), "took": milliseconds}
         if emitted := self._metrics.take_few():
             meta["metrics"] = emitted
         return encode(Kind.REPLY, meta, pieces)

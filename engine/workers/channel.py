@@ -64,6 +64,7 @@ class Answers(msgspec.Struct):
     batch: int
     results: list[Result]
     metrics: list[Emitted] = []
+    took: float | None = None
 
 
 class Metrics(msgspec.Struct):
@@ -95,14 +96,14 @@ class BatchListener(Protocol):
 
 
 class SentBatch:
-    """A batch that is with the worker, how many requests it holds, and until when its next answer is due."""
+    """A batch that is with the worker, its requests as they were sent, and until when its next answer is due."""
 
-    __slots__ = ("deadline", "listener", "requests")
+    __slots__ = ("deadline", "jobs", "listener")
 
-    def __init__(self, listener: BatchListener, requests: int) -> None:
+    def __init__(self, listener: BatchListener, jobs: list[dict[str, Any]]) -> None:
         """The deadline is set when the batch is on its way."""
         self.listener = listener
-        self.requests = requests
+        self.jobs = jobs
         self.deadline = 0.0
 
 
@@ -117,6 +118,9 @@ class ChannelOwner(Protocol):
 
     def metrics(self, metrics: list[Emitted]) -> None:
         """The handler emitted metrics."""
+
+    def took(self, milliseconds: float, request_ids: tuple[str, ...]) -> None:
+        """The handler has answered a batch with these requests, within this time."""
 
     def broken(self, cause: str) -> None:
         """The worker sent what is no frame, or did not answer in time."""
@@ -157,7 +161,7 @@ class Channel(asyncio.BufferedProtocol):
     @property
     def in_flight(self) -> int:
         """How many requests are with the worker."""
-        return sum(batch.requests for batch in self._batches.values())
+        return sum(len(batch.jobs) for batch in self._batches.values())
 
     def load(self, meta: dict[str, Any]) -> None:
         """Send LOAD; `engine.runtime.frames` lists what `meta` holds."""
@@ -171,7 +175,7 @@ class Channel(asyncio.BufferedProtocol):
         batch = self._next_batch + 1
         head = encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), sum(map(len, bodies)))
         self._next_batch = batch
-        self._batches[batch] = sent = SentBatch(listener, len(jobs))
+        self._batches[batch] = sent = SentBatch(listener, jobs)
         self.requests += len(jobs)
         self._write(head, bodies)
         self._expect_answer(sent)
@@ -258,10 +262,12 @@ class Channel(asyncio.BufferedProtocol):
         meta, body = frame[PREFIX.size : end_of_meta], frame[end_of_meta:]
         if prefix.kind is Kind.REPLY:
             answers = decode_answers(meta)
-            listener = self._end_batch(answers.batch)
+            sent = self._end_batch(answers.batch)
             if answers.metrics:
                 self.owner.metrics(answers.metrics)
-            listener.done(answers.results, body)
+            if answers.took is not None:
+                self.owner.took(answers.took, tuple([job["id"] for job in sent.jobs]))
+            sent.listener.done(answers.results, body)
             self.idle(self)
         elif prefix.kind is Kind.PARTIAL:
             answers = decode_answers(meta)
@@ -271,7 +277,7 @@ class Channel(asyncio.BufferedProtocol):
                 self._expect_answer(sent)
         elif prefix.kind is Kind.FAILED:
             failure = decode_batch_failure(meta)
-            self._end_batch(failure.batch).failed(failure.code, failure.message)
+            self._end_batch(failure.batch).listener.failed(failure.code, failure.message)
             self.idle(self)
         else:
             self._take_other(prefix.kind, meta)
@@ -292,10 +298,10 @@ class Channel(asyncio.BufferedProtocol):
             raise FrameError(f"an answer to batch {batch}, which is not with the worker")
         return self._batches[batch]
 
-    def _end_batch(self, batch: int) -> BatchListener:
-        listener = self._sent(batch).listener
+    def _end_batch(self, batch: int) -> SentBatch:
+        sent = self._sent(batch)
         del self._batches[batch]
-        return listener
+        return sent
 
     def _write(self, head: bytes, bodies: Sequence[bytes]) -> None:
         transport = self._transport

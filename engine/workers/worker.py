@@ -47,7 +47,7 @@ class Dispatcher(Protocol):
         """Forget this worker at once."""
 
 
-def _passed_over(_metrics: list[Emitted]) -> None:
+def _passed_over(*_told: object) -> None:
     """Stand in where nobody collects metrics."""
 
 
@@ -59,8 +59,9 @@ def _on_cpu(_worker: Worker) -> None:
 class WorkerPlan:
     """How the workers of one version are made: the process, the LOAD frame, and the limits in seconds and bytes.
 
-    `take_metrics` gets what their handlers emit, `log` what they print and how they end. `place` is asked for each
-    process of a worker and gives its GPU, None for the CPU: LOAD's gpu_id.
+    `take_metrics` gets what their handlers emit, `took` how many milliseconds a batch of requests with these ids
+    needed, `log` what they print and how they end. `place` is asked for each process of a worker and gives its GPU,
+    None for the CPU: LOAD's gpu_id.
     """
 
     name: str
@@ -71,6 +72,7 @@ class WorkerPlan:
     max_response_size: int
     log: WorkerLog
     take_metrics: Callable[[list[Emitted]], None] = _passed_over
+    took: Callable[[float, tuple[str, ...]], None] = _passed_over
     place: Callable[[Worker], int | None] = _on_cpu
 
 
@@ -262,6 +264,10 @@ class Worker:
     def metrics(self, metrics: list[Emitted]) -> None:
         """Take METRICS from the worker."""
         self._plan.take_metrics(metrics)
+
+    def took(self, milliseconds: float, request_ids: tuple[str, ...]) -> None:
+        """Take the time of a batch from the worker."""
+        self._plan.took(milliseconds, request_ids)
 
     def broken(self, cause: str) -> None:
         """Give up on a worker that sends nonsense or does not answer."""

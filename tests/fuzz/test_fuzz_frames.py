@@ -69,6 +69,10 @@ class Owner:
     def metrics(self, metrics: list[Emitted]) -> None:
         assert all(isinstance(one.value, float) for one in metrics)
 
+    def took(self, milliseconds: float, request_ids: tuple[str, ...]) -> None:
+        assert isinstance(milliseconds, float)
+        assert request_ids
+
     def broken(self, cause: str) -> None:
         assert cause
         self.end(500)

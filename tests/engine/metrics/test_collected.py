@@ -41,12 +41,15 @@ def test_what_is_left_is_written_at_the_end(caplog: pytest.LogCaptureFixture) ->
 
     async def act(metrics: Metrics) -> None:
         metrics.answers.count(200)
-        metrics.take("net", [TIME, TIME])
+        metrics.take("net", [TIME])
+        metrics.took("net", 1.5, ("a",))
         assert await metrics.text() == b""
 
     run(act)
     assert [line.partition("|")[0] for line in logged(caplog, "TS_METRICS")] == ["Requests2XX.Count:1.0"]
-    assert [line.partition("|")[0] for line in logged(caplog, "MODEL_METRICS")] == ["PredictionTime.ms:1.5"] * 2
+    emitted, told = logged(caplog, "MODEL_METRICS")
+    assert emitted == told
+    assert told.startswith("PredictionTime.ms:1.5|#ModelName:net,Level:Model|#hostname:")
 
 
 def test_for_prometheus_nothing_is_written(caplog: pytest.LogCaptureFixture) -> None:

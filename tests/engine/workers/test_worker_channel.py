@@ -37,6 +37,9 @@ class Owner:
     def metrics(self, metrics: list[Emitted]) -> None:
         self.told.append(("metrics", metrics))
 
+    def took(self, milliseconds: float, request_ids: tuple[str, ...]) -> None:
+        self.told.append(("took", (milliseconds, request_ids)))
+
     def broken(self, cause: str) -> None:
         self.told.append(("broken", cause))
         if self.channel is not None:
@@ -313,3 +316,12 @@ async def test_our_own_close_is_not_told() -> None:
         await turn()
         assert peer.owner.told == []
         assert peer.socket.recv(1) == b""
+
+
+@virtual_time
+async def test_the_time_of_a_batch_is_told_with_the_ids_of_its_requests() -> None:
+    async with connected() as peer:
+        peer.channel.send([{"id": "a"}, {"id": "b"}], [], Listener())
+        results = [[0, 200, "", {}], [0, 200, "", {}]]
+        await peer.says(frame(Kind.REPLY, {"batch": 1, "results": results, "took": 2.5}))
+        assert peer.owner.told == [("took", (2.5, ("a", "b")))]
