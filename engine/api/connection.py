@@ -42,7 +42,7 @@ class Connection(RequestHandler):
     @property
     def is_waiting(self) -> bool:
         """Whether it is the client's turn to begin a request."""
-        return self._begun is None and self._current_request is None
+        return self._begun is None and self._current_request is None and not self._received
 
     def progress(self, transport: asyncio.Transport) -> tuple[int, int, int] | None:
         """Return how far the client has come, None while it is not its turn: its request is served, or it may rest."""

@@ -83,8 +83,10 @@ class ExpressLane:
         """Queue the prediction; a refusal comes by the future."""
         request_id = new_request_id()
         inputs = (Input("body", wanted.content_type, body),)
+        # A sequence adds headers of its own.
+        headers = wanted.headers.copy()
         try:
-            future = self._engine.predict(wanted.model, wanted.version, request_id, wanted.headers, inputs)
+            future = self._engine.predict(wanted.model, wanted.version, request_id, headers, inputs)
         except Exception as error:  # noqa: BLE001 - the other lane answers it, whatever it is
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)

@@ -244,6 +244,24 @@ def test_a_body_may_come_in_pieces_and_several_requests_in_one(drive: Callable[.
     assert ["X-Third" in job["headers"] for job in jobs] == [False, False, False, True]
 
 
+def test_what_is_added_to_the_headers_of_a_request_is_not_seen_by_the_next(drive: Callable[..., FakeLauncher]) -> None:
+    async def scenario(server: Server, client: Client) -> None:
+        real = server.engine.predict
+
+        def adding(name: str, version: str | None, request_id: str, headers: dict[str, str], inputs: Any) -> Any:
+            assert "X-Added" not in headers
+            headers["X-Added"] = "yes"
+            return real(name, version, request_id, headers, inputs)
+
+        with patch.object(server.engine, "predict", adding):
+            for _ in range(2):
+                client.send(POST, body=b"{}")
+                assert (await client.answer())[1] == b"OK"
+
+    jobs = drive(scenario).workers[0].jobs
+    assert [job["headers"]["X-Added"] for job in jobs] == ["yes", "yes"]
+
+
 def test_a_connection_goes_on_with_whatever_comes_next(drive: Callable[..., FakeLauncher]) -> None:
     async def scenario(_server: Server, client: Client) -> None:
         client.send(POST, body=b"{}")
