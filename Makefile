@@ -81,7 +81,7 @@ bundle: ## dist/marina: the application for people without Python; takes an envi
 bundle-test: setup ## what `make bundle` made, started as people do; the wheel and the sdist, installed and started
 	@test -d dist/marina || { echo "There is no bundle in dist/marina yet. Make it first: make bundle" >&2; exit 1; }
 	@$(PYTHON) packaging/setup/programs.py Xvfb xdotool desktop-file-validate gio mimetype shellcheck update-mime-database xdg-mime
-	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s -m bundle tests/bundle
+	@QT_QPA_PLATFORM=offscreen $(BIN)/pytest -m bundle tests/bundle
 
 clean: ## forget .venv and every cache
 	rm -rf .venv .venv-torchserve .venv-litserve .venv-bundle build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import_linter.log
