@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import quote
 
 from aiohttp import web
@@ -26,6 +27,8 @@ OWN_HEADERS = frozenset(
     {"x-request-id", "pragma", "cache-control", "expires", "content-length", "connection", "transfer-encoding"}
 )
 LOWEST_STATUS = 100
+# Bytes of an answer from which on a copy costs more than a second call of the system; and those that go out first then.
+LARGE, FIRST_BYTES = 256 * 1024, 1024
 
 
 async def predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
@@ -166,9 +169,11 @@ async def _answered(begun: Begun, request: web.BaseRequest) -> web.StreamRespons
     if problem := head_problem(reply):
         begun.abandon()
         return error_of(PredictionError(f"The handler's answer cannot be sent: {problem}.", 500), request_id)
-    if reply.stream is None:
-        return _whole(reply, request_id)
-    return await _streamed(reply, reply.stream, request, request_id)
+    if reply.stream is not None:
+        return await _streamed(reply, reply.stream, request, request_id)
+    if len(reply.body) > LARGE and status_of(reply) == HTTPStatus.OK and request.method != "HEAD":
+        return await _large(reply, request, request_id)
+    return _whole(reply, request_id)
 
 
 def _only_model_at_start(engine: Engine) -> str:
@@ -201,6 +206,23 @@ def _whole(reply: Reply, request_id: str) -> web.Response:
     response = web.Response(status=status, reason=reply.phrase, headers=headers, body=bytes(reply.body))
     if status >= FIRST_ERROR:
         response.force_close()
+    return response
+
+
+async def _large(reply: Reply, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+    """Send the answer as it came from the worker, without a copy; its head goes out with the first few bytes."""
+    response = web.StreamResponse(reason=reply.phrase, headers={**reply_headers(reply), "x-request-id": request_id})
+    response.content_length = len(reply.body)
+    body = memoryview(reply.body)
+    try:
+        await response.prepare(request)
+        for piece in (body[:FIRST_BYTES], body[FIRST_BYTES:]):
+            await response.write(piece)
+        await response.write_eof()
+    except ConnectionError:
+        # The client has gone.
+        if request.transport is not None:
+            request.transport.abort()
     return response
 
 
