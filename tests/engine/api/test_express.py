@@ -136,6 +136,7 @@ PLAIN: tuple[int, str, dict[str, str], bytes] = (0, "", {}, b"OK")
 ANSWERS = [
     (PLAIN, True),
     ((0, "", {}, b""), True),
+    ((0, "Large", {"Content-Type": "video/mp4"}, bytes(range(256)) * 2000), True),
     ((200, "Fine", {"Content-Type": "text/plain; charset=utf-8", "X-Mood": "süß"}, "ä".encode()), True),
     ((299, "", {"x-request-id": "theirs", "connection": "close", "Content-Length": "7"}, b"own"), True),
     ((201, "Made", {"x-frame-options": "SAMEORIGIN", "Server": "handler", "A": "1", "a": "2"}, b"x"), True),
