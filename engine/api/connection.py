@@ -119,7 +119,7 @@ class Connection(RequestHandler):
             return
         self._may_hold(lane, 0)
         answer = lane.written(begun)
-        if transport is None:
+        if transport is None or transport.is_closing():
             return
         if answer is None:
             self._leave()
@@ -139,7 +139,7 @@ class Connection(RequestHandler):
         if self._lane is not None:
             self._may_hold(self._lane, 0)
         received, self._received, self._lane = self._received, b"", None
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
         super().data_received(received)
 

@@ -99,7 +99,7 @@ class ExpressLane:
             return None
         reply = future.result()
         status = status_of(reply)
-        if reply.stream is not None or status >= FIRST_ERROR or status in _EMPTY:
+        if reply.stream is not None or status >= FIRST_ERROR or status in _EMPTY or not _is_short(reply):
             return None
         head = self._answer_head(status, reply.phrase, tuple(reply.headers.items()), bool(reply.body))
         if head is None:
@@ -164,6 +164,11 @@ def _is_plain(headers: CIMultiDict[str], largest: int) -> bool:
         and int(length) <= largest
         and not content_type.startswith(_FORMS)
     )
+
+
+def _is_short(reply: Reply) -> bool:
+    """Whether the head of an answer may be remembered: a handler must not fill the memory with heads of its own."""
+    return sum(len(name) + len(value) for name, value in reply.headers.items()) + len(reply.phrase) <= LONGEST_HEAD
 
 
 class _Date:

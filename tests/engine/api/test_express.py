@@ -141,6 +141,7 @@ ANSWERS = [
     ((299, "", {"x-request-id": "theirs", "connection": "close", "Content-Length": "7"}, b"own"), True),
     ((201, "Made", {"x-frame-options": "SAMEORIGIN", "Server": "handler", "A": "1", "a": "2"}, b"x"), True),
     ((0, "", {"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}, b"long ago"), False),
+    ((0, "", {"X-Long": "x" * 5000}, b"not remembered"), False),
     ((204, "", {}, b""), False),
     ((304, "", {}, b""), False),
     ((404, "Nothing here", {}, b"gone"), False),
