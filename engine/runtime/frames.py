@@ -16,14 +16,16 @@ What each kind carries:
                  one), config_file (its path inside model_dir, "" without one), server_version, max_response_size,
                  continuous (a batch comes again, see PREDICT), asynchronous (several batches at a time, see PREDICT),
                  model_metrics ({type: [{"name", "unit", "dimensions"}]}, the metrics declared beforehand),
-                 metrics_config (the file that declares them).
-    LOADED       worker to engine: device ("cpu", "cuda:0").
+                 metrics_config (the file that declares them), ahead (the pipes of `engine.workers.claims`, or null).
+    LOADED       worker to engine: device ("cpu", "cuda:0"), ahead (whether it has the pipes, so that batches may come
+                 ahead).
     LOAD_FAILED  worker to engine, which then leaves: code (500, or 507 out of memory), message (one line), traceback.
     PREDICT      engine to worker: batch (an integer that answers repeat), jobs: a list of objects {"id", "headers":
                  {name: value}, "inputs": [[name, content type, length], ...]}. The body is every input of every job.
                  The next one comes when this one has been answered; to an asynchronous worker at any time. To a
                  continuous one each job comes again, without inputs, as long as its result has the header
-                 ts_stream_next with the value "true".
+                 ts_stream_next with the value "true". With ahead (0 or 1, a pipe) it may come before this one has
+                 been answered, and is begun only by who finds its number in the pipe, else passed over.
     PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
                  body is every piece. More frames for this batch follow. An asynchronous worker answers its batches in
                  any order.
@@ -47,6 +49,8 @@ MAGIC = b"MF"
 FORMAT = 1
 PREFIX = struct.Struct(">2sBBIQ")
 MAX_META = 16 * 1024 * 1024
+# The number of a batch as it goes through the pipe of those sent ahead, at once and whole.
+CLAIM = struct.Struct("=Q")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 

@@ -12,6 +12,7 @@ from ts.context import RequestProcessor
 from ts.metrics.emission import set_sink
 from ts.utils.util import PredictionException
 
+from .ahead import Claims, open_claims
 from .channel import Channel, Frame, encode
 from .decoding import decode_rows, header_view
 from .frames import FrameError, Kind
@@ -65,13 +66,20 @@ def _serve(channel: Channel) -> int:
         worker = Asynchronous()
         model = _load(channel, frame.meta, metrics, worker.load)
         return 1 if model is None else worker.serve(channel, model, frame.meta, metrics)
-    model = _load(channel, frame.meta, metrics, load_model)
+    # A continuous batch is never over when the next one could come, so none comes ahead.
+    claims = None if frame.meta["continuous"] else open_claims(frame.meta.get("ahead"))
+    model = _load(channel, frame.meta, metrics, load_model, claims)
     if model is None:
         return 1
     predictor = Predictor(channel, model, frame.meta, metrics)
     while (frame := channel.receive()) is not None:
-        predictor.answer(require_predict(frame))
+        if _is_ours(require_predict(frame), claims):
+            predictor.answer(frame)
     return 0
+
+
+def _is_ours(frame: Frame, claims: Claims | None) -> bool:
+    return claims is None or "ahead" not in frame.meta or claims.take(frame.meta["ahead"], frame.meta["batch"])
 
 
 def require_predict(frame: Frame) -> Frame:
@@ -86,6 +94,7 @@ def _load(
     load: dict[str, Any],
     metrics: PendingMetrics,
     loader: Callable[[dict[str, Any]], LoadedModel],
+    claims: Claims | None = None,
 ) -> LoadedModel | None:
     try:
         enter_model(load["model_dir"], load["handler"])
@@ -97,7 +106,8 @@ def _load(
         meta = {"code": failure.code, "message": failure.message, "traceback": text}
         channel.send([*metrics.take(), *encode(Kind.LOAD_FAILED, meta)])
         return None
-    channel.send([*metrics.take(), *encode(Kind.LOADED, {"device": model.device})])
+    loaded = {"device": model.device, "ahead": claims is not None}
+    channel.send([*metrics.take(), *encode(Kind.LOADED, loaded)])
     return model
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.runtime.frames import FrameError
 from engine.snapshots import BUCKETS
 from engine.workers.channel import DIED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from engine.serving.discipline import Discipline
     from engine.serving.jobs import Job
     from engine.workers.channel import Channel, Result
@@ -19,28 +21,38 @@ if TYPE_CHECKING:
 class Batch:
     """Goes to a worker and splits its answer among the jobs; keeps the queue's figures."""
 
-    __slots__ = ("_queue", "_sending", "jobs")
+    __slots__ = ("_queue", "_sending", "_waits", "jobs", "sent")
 
     def __init__(self, queue: Discipline, jobs: list[Job]) -> None:
-        """`jobs` in the order in which they are sent."""
+        """`jobs` in the order in which they are sent; `sent` is when they were, on the clock of `perf_counter`."""
         self._queue = queue
         self._sending = 0.0
+        self._waits = False
         self.jobs = jobs
+        self.sent = 0.0
 
     def send(self, channel: Channel) -> bool:
         """Give the jobs to an idle worker; jobs that no frame can hold fail, cost it nothing, and False comes back."""
         jobs = self.jobs
-        started = self._schedule(jobs)
-        parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
+        self.sent = self._schedule(jobs)
         self._queue.in_flight += len(jobs)
-        try:
-            channel.send([job.meta for job in jobs], parts, self)
-        except (TypeError, ValueError) as error:
-            self.failed(400, unsendable(error))
+        if not self._pass_on(channel.send):
             return False
-        self._sending = perf_counter() - started
         self._queue.tally.filled(len(jobs))
         return True
+
+    def send_ahead(self, channel: Channel) -> bool:
+        """Give the jobs to a busy worker, where they wait until they have `begun`; returns as `send` does."""
+        self._waits = True
+        self.sent = perf_counter()
+        return self._pass_on(channel.send_ahead)
+
+    def begun(self) -> None:
+        """Note that the worker has the jobs to itself now."""
+        self._waits = False
+        self._schedule(self.jobs)
+        self._queue.in_flight += len(self.jobs)
+        self._queue.tally.filled(len(self.jobs))
 
     def partial(self, results: list[Result], body: memoryview) -> bool:
         """Give each job a piece of its answer; returns whether any caller is still there."""
@@ -63,10 +75,22 @@ class Batch:
     def failed(self, status: int, message: str) -> None:
         """Fail every job; a second call, when its worker dies of the same cause, finds none left."""
         jobs, self.jobs = self.jobs, []
-        self._queue.in_flight -= len(jobs)
+        if not self._waits:
+            self._queue.in_flight -= len(jobs)
         self._queue.failed += len(jobs)
         for job in jobs:
             job.fail(status, message)
+
+    def _pass_on(self, send: Callable[[list[dict[str, Any]], Sequence[bytes], Batch], None]) -> bool:
+        jobs = self.jobs
+        parts = jobs[0].parts if len(jobs) == 1 else [part for job in jobs for part in job.parts]
+        try:
+            send([job.meta for job in jobs], parts, self)
+        except (TypeError, ValueError) as error:
+            self.failed(400, unsendable(error))
+            return False
+        self._sending = perf_counter() - self.sent
+        return True
 
     def _schedule(self, jobs: list[Job]) -> float:
         """Note that jobs go to the worker now, and return when that is."""

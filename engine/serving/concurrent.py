@@ -54,4 +54,4 @@ class ConcurrentQueue(JobQueue):
         if channel in self._idle or spared:
             self._let_retired_go()
             return
-        super()._is_idle(channel)
+        self._offer(channel)

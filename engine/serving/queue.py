@@ -3,14 +3,19 @@
 TorchServe's rule for batches: an idle worker takes the first job and waits up to `max_batch_delay` for `batch_size`
 jobs; only one worker gathers at a time. A job that goes alone ends the wait and follows by itself. A job whose caller
 has gone is not run, and counted as failed; when the queue is full its place goes to the next.
+
+Once every worker is busy, each gets a further full batch ahead of its answer (`engine/serving/ahead.py`). Its jobs
+still count as waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from engine.serving.ahead import LARGEST, Ahead
 from engine.serving.batch import Batch
 from engine.serving.discipline import NO_WORKER, STOPPED, Discipline
 
@@ -35,6 +40,7 @@ class JobQueue(Discipline):
         self._delay = max_batch_delay
         self._tickets = tickets
         self._pending: deque[Job] = deque()
+        self._ahead = Ahead()
         self._idle: deque[Channel] = deque()
         self._serving: set[Channel] = set()
         self._retiring: dict[Channel, Callable[[], None]] = {}
@@ -44,19 +50,23 @@ class JobQueue(Discipline):
     @property
     def pending(self) -> int:
         """How many jobs wait whose callers are still there."""
-        return sum(not job.future.done() for job in self._pending)
+        return sum(not job.future.done() for job in chain(self._pending, self._ahead.jobs))
 
     def submit(self, job: Job) -> str:
         """Take a job, whose future gets the answer, and return ""; or return why it is refused and what helps."""
-        full = len(self._pending) >= self.capacity and not self._make_room()
+        taken = len(self._pending) + len(self._ahead.batches) * self._batch_size
+        full = taken >= self.capacity and not self._make_room()
         if full or self.expected == 0 or (self._tickets and not self._has_ticket()):
             return self._refusal()
         self.accepted += 1
         self._pending.append(job)
         if self._idle and self._gathering is None:
             self._dispatch()
-        elif self._gathering is not None and not self._may_grow():
-            self._gathered()
+        elif self._gathering is not None:
+            if not self._may_grow():
+                self._gathered()
+        elif self._ahead.room:
+            self._send_ahead()
         return ""
 
     def expect(self, workers: int) -> None:
@@ -67,6 +77,7 @@ class JobQueue(Discipline):
 
     def hand_over(self, take: Callable[[Job], bool]) -> None:
         """Offer `take` every job that waits; those it takes are no longer this queue's."""
+        self._pending.extendleft(reversed(self._ahead.take_all_back()))
         self._sweep()
         staying = deque(job for job in self._pending if not take(job))
         self.accepted -= len(self._pending) - len(staying)
@@ -84,12 +95,21 @@ class JobQueue(Discipline):
     def retire(self, channel: Channel, done: Callable[[], None]) -> None:
         """Give this worker no more jobs, unless it is the last one and jobs still wait; then call `done`."""
         self._retiring[channel] = done
+        self._have_back(self._ahead.part_with(channel))
         self._let_retired_go()
 
     def drop(self, channel: Channel) -> None:
         """Forget this worker at once."""
+        jobs = self._ahead.part_with(channel)
         self._forget(channel)
+        self._have_back(jobs)
         self._let_retired_go()
+
+    def _have_back(self, jobs: list[Job]) -> None:
+        """Let jobs that were sent ahead wait here again, before all others, and give them to whoever can take them."""
+        self._pending.extendleft(reversed(jobs))
+        if jobs and self._gathering is None:
+            self._dispatch()
 
     def _forget(self, channel: Channel) -> None:
         self._serving.discard(channel)
@@ -98,7 +118,24 @@ class JobQueue(Discipline):
             self._idle.remove(channel)
 
     def _is_idle(self, channel: Channel) -> None:
+        """Go on with a worker that has ended a batch: it is idle now, or has begun the one that it had ahead."""
+        late = bool(self._ahead.batches) and self._ahead.begun(channel)
+        if not channel.busy:
+            self._offer(channel)
+            return
+        if channel.has_room and channel not in self._retiring:
+            self._ahead.room[channel] = None
+        if late:
+            self._pending.extendleft(reversed(self._ahead.take_back_oldest()))
+        self._send_ahead()
+
+    def _offer(self, channel: Channel) -> None:
+        """Give an idle worker the next batch, be it one that waits at another worker."""
+        if channel in self._ahead.room:
+            del self._ahead.room[channel]
         self._idle.append(channel)
+        if self._ahead.batches:
+            self._pending.extendleft(reversed(self._ahead.take_back_oldest()))
         self._let_retired_go()
         if self._pending and self._gathering is None:
             self._dispatch()
@@ -118,6 +155,8 @@ class JobQueue(Discipline):
                 self._gathering = asyncio.get_running_loop().call_later(self._delay, self._gathered)
                 return
             self._send()
+        if self._pending and self._ahead.room:
+            self._send_ahead()
 
     def _may_grow(self) -> bool:
         """Whether a further job could join the batch that comes next."""
@@ -140,8 +179,21 @@ class JobQueue(Discipline):
 
     def _give(self, jobs: list[Job]) -> None:
         """Send jobs to the worker that has been idle longest."""
-        if Batch(self, jobs).send(self._idle[0]):
+        channel = self._idle[0]
+        if Batch(self, jobs).send(channel):
             self._idle.popleft()
+            if channel.has_room and channel not in self._retiring:
+                self._ahead.room[channel] = None
+
+    def _send_ahead(self) -> None:
+        """Send full batches to the busy workers that have room for one."""
+        while self._ahead.room and len(self._pending) >= self._batch_size:
+            jobs = self._take(self._batch_size)
+            if sum(len(part) for job in jobs for part in job.parts) > LARGEST:
+                self._pending.extendleft(reversed(jobs))
+                return
+            if jobs:
+                self._ahead.send(Batch(self, jobs))
 
     def _take(self, room: int) -> list[Job]:
         jobs: list[Job] = []
@@ -156,12 +208,14 @@ class JobQueue(Discipline):
         return jobs
 
     def _make_room(self) -> bool:
-        """Whether a full queue has room after all, since callers have gone."""
+        """Whether a queue that seems full has room after all, since batches were not, or callers have gone."""
+        if self._waiting() < self.capacity:
+            return True
         now = asyncio.get_running_loop().time()
         if now < self._full_until:
             return False
         self._sweep()
-        if len(self._pending) < self.capacity:
+        if self._waiting() < self.capacity:
             return True
         self._full_until = now + LOOK_AGAIN
         return False
@@ -176,9 +230,14 @@ class JobQueue(Discipline):
 
     def fail_waiting(self, status: int, message: str) -> None:
         """Fail every job that waits."""
+        self._pending.extendleft(reversed(self._ahead.take_all_back()))
         self.failed += len(self._pending)
         while self._pending:
             self._pending.popleft().fail(status, message)
+
+    def _waiting(self) -> int:
+        """How many places of the queue are taken."""
+        return len(self._pending) + sum(not job.future.done() for job in self._ahead.jobs)
 
     def _has_ticket(self) -> bool:
         """Whether an idle worker has room for one more job (TorchServe: a job ticket)."""
@@ -187,7 +246,7 @@ class JobQueue(Discipline):
     def _refusal(self) -> str:
         if self.expected == 0:
             return NO_WORKER
-        if len(self._pending) < self.capacity:
+        if self._waiting() < self.capacity:
             return BUSY
         return (
             f"The job queue is full: {self.capacity} requests wait (jobQueueSize in the model's configuration, else "

@@ -7,17 +7,22 @@ when the handler failed, the worker died or did not answer in time.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 
 import msgspec
 
 from engine.runtime.frames import PREFIX, FrameError, Kind, Prefix, decode_prefix, encode_head
+from engine.workers.claims import Claims, claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SCRATCH = 64 * 1024
 JOIN_BELOW = 16 * 1024
+# Milliseconds that the handler of a worker may need for a batch that is to have the next one ahead. A slower one gains
+# nothing by it, and would run in vain for a caller who has gone meanwhile.
+QUICK = 100
 # TorchServe's words for every request that a dying worker takes along.
 DIED = "Worker died."
 
@@ -37,6 +42,7 @@ class LoadedAnswer(msgspec.Struct):
     """The meta of LOADED."""
 
     device: str
+    ahead: bool = False
 
 
 class LoadFailure(msgspec.Struct):
@@ -96,15 +102,18 @@ class BatchListener(Protocol):
 
 
 class SentBatch:
-    """A batch that is with the worker, its requests as they were sent, and until when its next answer is due."""
+    """A batch that is with the worker, its requests as they were sent, and until when its next answer is due.
+
+    No answer is due from one that was sent ahead, until it has begun.
+    """
 
     __slots__ = ("deadline", "jobs", "listener")
 
     def __init__(self, listener: BatchListener, jobs: list[dict[str, Any]]) -> None:
-        """The deadline is set when the batch is on its way."""
+        """The deadline is set when the batch has begun."""
         self.listener = listener
         self.jobs = jobs
-        self.deadline = 0.0
+        self.deadline = math.inf
 
 
 class ChannelOwner(Protocol):
@@ -130,7 +139,10 @@ class ChannelOwner(Protocol):
 
 
 class Channel(asyncio.BufferedProtocol):
-    """Frames over one socket. `idle` tells the dispatcher when a batch has ended."""
+    """Frames over one socket. `idle` tells the dispatcher when a batch has ended.
+
+    A worker that is busy may hold one more batch, sent ahead, which it begins by itself when the other has ended.
+    """
 
     def __init__(self, owner: ChannelOwner, *, max_body: int, response_timeout: float) -> None:
         """`max_body` bytes is the largest answer taken, `response_timeout` seconds the longest wait for one."""
@@ -141,6 +153,10 @@ class Channel(asyncio.BufferedProtocol):
         self._response_timeout = response_timeout
         self._batches: dict[int, SentBatch] = {}
         self._next_batch = 0
+        self._ahead: SentBatch | None = None
+        self._claims: Claims | None = None
+        self._takes_ahead = False
+        self._took = math.inf
         self._transport: asyncio.Transport | None = None
         self._closed = False
         self._scratch = memoryview(bytearray(SCRATCH))
@@ -160,12 +176,19 @@ class Channel(asyncio.BufferedProtocol):
 
     @property
     def in_flight(self) -> int:
-        """How many requests are with the worker."""
-        return sum(len(batch.jobs) for batch in self._batches.values())
+        """How many requests are with the worker, those aside that were sent ahead."""
+        return sum(len(batch.jobs) for batch in self._batches.values() if batch is not self._ahead)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the worker is busy, was quick with its last batch, and takes one more ahead."""
+        return self._takes_ahead and self._ahead is None and self._took < QUICK and bool(self._batches)
 
     def load(self, meta: dict[str, Any]) -> None:
         """Send LOAD; `engine.runtime.frames` lists what `meta` holds."""
-        self._write(encode_head(Kind.LOAD, encode_json(meta), 0), ())
+        self._claims = claims()
+        paths = self._claims.paths if self._claims else None
+        self._write(encode_head(Kind.LOAD, encode_json({**meta, "ahead": paths}), 0), ())
 
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         """Send a batch; `bodies` are the inputs of all jobs in order.
@@ -179,6 +202,32 @@ class Channel(asyncio.BufferedProtocol):
         self.requests += len(jobs)
         self._write(head, bodies)
         self._expect_answer(sent)
+
+    def send_ahead(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
+        """Send a batch to a worker that `has_room`; it begins when the one before it has ended.
+
+        Raises ValueError or TypeError, and sends nothing, for jobs that a frame cannot hold.
+        """
+        if self._claims is None:
+            return
+        batch = self._next_batch + 1
+        encoded = encode_json(jobs)
+        meta = b'{"batch":%d,"ahead":%d,"jobs":%b}' % (batch, self._claims.offer(batch), encoded)
+        self._next_batch = batch
+        self._batches[batch] = self._ahead = SentBatch(listener, jobs)
+        self._write(encode_head(Kind.PREDICT, meta, sum(map(len, bodies))), bodies)
+
+    def take_back(self) -> bool:
+        """Have the batch back that was sent ahead; False when there is none, or the worker has begun it by now."""
+        sent = self._ahead
+        if sent is None or self._claims is None:
+            return False
+        self._ahead = None
+        if self._claims.take_back():
+            del self._batches[self._next_batch]  # nothing is sent after it before it has begun
+            return True
+        self._begin(sent)
+        return False
 
     def close(self) -> None:
         """Close the socket, upon which the worker leaves. What is still in flight fails when the worker is gone."""
@@ -195,6 +244,7 @@ class Channel(asyncio.BufferedProtocol):
             self._watch.cancel()
             self._watch = None
         self.idle = _nobody
+        self._close_claims()
         batches, self._batches = self._batches, {}
         for batch in batches.values():
             batch.listener.failed(status, message)
@@ -207,6 +257,7 @@ class Channel(asyncio.BufferedProtocol):
         """Tell the owner, unless the end was ours (asyncio's call)."""
         if not self._closed:
             self.owner.disconnected()
+        self._close_claims()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Return where the next bytes go (asyncio's call)."""
@@ -266,6 +317,7 @@ class Channel(asyncio.BufferedProtocol):
             if answers.metrics:
                 self.owner.metrics(answers.metrics)
             if answers.took is not None:
+                self._took = answers.took
                 self.owner.took(answers.took, tuple([job["id"] for job in sent.jobs]))
             sent.listener.done(answers.results, body)
             self.idle(self)
@@ -286,22 +338,36 @@ class Channel(asyncio.BufferedProtocol):
         if kind is Kind.METRICS:
             self.owner.metrics(decode_metrics(meta).metrics)
         elif kind is Kind.LOADED:
-            self.owner.loaded(decode_loaded(meta).device)
+            loaded = decode_loaded(meta)
+            self._takes_ahead = loaded.ahead and self._claims is not None
+            self.owner.loaded(loaded.device)
         elif kind is Kind.LOAD_FAILED:
             failure = decode_load_failure(meta)
             self.owner.load_failed(failure.code, failure.message, failure.traceback)
         else:
             raise FrameError(f"a worker does not send {kind.name}")
 
+    def _begin(self, sent: SentBatch) -> None:
+        self.requests += len(sent.jobs)
+        self._expect_answer(sent)
+
     def _sent(self, batch: int) -> SentBatch:
-        if batch not in self._batches:
+        if batch not in self._batches or self._batches[batch] is self._ahead:
             raise FrameError(f"an answer to batch {batch}, which is not with the worker")
         return self._batches[batch]
 
     def _end_batch(self, batch: int) -> SentBatch:
         sent = self._sent(batch)
         del self._batches[batch]
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            self._begin(ahead)
         return sent
+
+    def _close_claims(self) -> None:
+        if self._claims is not None:
+            self._claims.close()
+            self._claims = None
 
     def _write(self, head: bytes, bodies: Sequence[bytes]) -> None:
         transport = self._transport

@@ -218,9 +218,9 @@ class Worker:
         process, channel, self._process, self._channel = self._process, self._channel, None, None
         if channel is None or process is None:
             return 0
+        self._dispatcher.drop(channel)
         in_flight = channel.in_flight
         self._requests_before += channel.requests
-        self._dispatcher.drop(channel)
         if kill:
             process.kill()
         channel.abort(status, DIED)

@@ -271,5 +271,5 @@ def test_a_worker_serves_an_eager_model_by_its_stock_handler(
         """
     )
     loaded = worker.load("h.py")
-    assert (loaded.kind, loaded.meta) == (Kind.LOADED, {"device": "cpu"})
+    assert (loaded.kind, loaded.meta["device"]) == (Kind.LOADED, "cpu")
     assert json.loads(worker.predict(b"[1.5]").body) == [3.0]

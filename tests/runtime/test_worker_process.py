@@ -7,12 +7,15 @@ import os
 import select
 import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.runtime.channel import encode
 from engine.runtime.frames import Kind
+from engine.workers.claims import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +58,7 @@ def wait_for_output(worker: WorkerProcess, line: bytes) -> None:
 def test_a_worker_echoes_a_batch_and_leaves_with_the_engine(start_worker: Start) -> None:
     worker = start_worker(ECHO)
     loaded = worker.load("h.py")
-    assert (loaded.kind, loaded.meta) == (Kind.LOADED, {"device": "tin:0"})
+    assert (loaded.kind, loaded.meta["device"]) == (Kind.LOADED, "tin:0")
     reply = worker.predict(b'{"a": 1}', b'"text"')
     assert reply.kind is Kind.REPLY
     assert reply.meta.pop("took") >= 0
@@ -377,3 +380,39 @@ def test_a_config_without_a_file_is_what_the_engine_parsed(start_worker: Start) 
     worker = start_worker(ANSWER.format(body="return [context.model_yaml_config]"))
     worker.load("h", model_config={"a": [1]})
     assert json.loads(pieces(worker.predict(b"1"))[0]) == {"a": [1]}
+
+
+# Batches ahead
+
+SLOWLY = """
+    import os
+    def handle(data, context):
+        if data:
+            with open(bytes(data[0]["body"]).decode()) as fifo:
+                return [fifo.read()]
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the pipes are opened under /proc")
+def test_a_worker_begins_what_came_ahead_unless_it_was_taken_back(start_worker: Start, tmp_path: Path) -> None:
+    worker, pipes, gate = start_worker(SLOWLY), Claims(), tmp_path / "gate"
+    os.mkfifo(gate)
+    assert worker.load("h.py", ahead=pipes.paths).meta["ahead"]
+    worker.send(str(gate).encode(), content_type="")
+    with gate.open("w") as fifo:
+        for batch in (8, 9):
+            pipe = pipes.offer(batch)
+            jobs = [{"id": str(batch), "headers": {}, "inputs": [["body", "", len(os.devnull)]]}]
+            meta = {"batch": batch, "jobs": jobs, "ahead": pipe}
+            worker.channel.send(encode(Kind.PREDICT, meta, [os.devnull.encode()]))
+            if batch == 8:
+                assert pipes.take_back()
+        fifo.write("first")
+    assert [worker.receive().meta["batch"] for _ in range(2)] == [7, 9]
+    pipes.close()
+    assert worker.leave()[0] == 0
+
+
+def test_a_worker_that_cannot_open_the_pipes_says_so(start_worker: Start) -> None:
+    worker = start_worker(ECHO)
+    assert worker.load("h.py", ahead=["/nowhere"]).meta["ahead"] is False

@@ -208,9 +208,16 @@ UNSENDABLE = "\udcff"
 
 
 class FakeChannel:
-    """A channel to a worker that answers when the test says so."""
+    """A channel to a worker that answers when the test says so, and whose batch ahead is then its batch.
 
-    def __init__(self) -> None:
+    With `keeps_ahead` it has begun that by the time when anybody wants it back.
+    """
+
+    def __init__(self, *, takes_ahead: bool = False) -> None:
+        self.takes_ahead = takes_ahead
+        self.keeps_ahead = False
+        self.ahead: list[str] = []
+        self._ahead_listener: BatchListener | None = None
         self.idle: Callable[[Any], None] = lambda _channel: None
         self.requests = 0
         self.listener: BatchListener | None = None
@@ -225,10 +232,25 @@ class FakeChannel:
     def batches(self) -> int:
         return int(self.busy)
 
+    @property
+    def has_room(self) -> bool:
+        return self.takes_ahead and self.busy and self._ahead_listener is None
+
+    def send_ahead(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
+        assert self.has_room, "a busy worker has one batch ahead at a time"
+        self._check(jobs)
+        self.bodies.append(list(bodies))
+        self.ahead, self._ahead_listener = [job["id"] for job in jobs], listener
+
+    def take_back(self) -> bool:
+        if self._ahead_listener is None or self.keeps_ahead:
+            return False
+        self.ahead, self._ahead_listener = [], None
+        return True
+
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         assert not self.busy, "a worker has one batch at a time"
-        if any(UNSENDABLE in job["headers"] for job in jobs):
-            raise ValueError("surrogates not allowed")
+        self._check(jobs)
         self.requests += len(jobs)
         self.sent.append([job["id"] for job in jobs])
         self.bodies.append(list(bodies))
@@ -265,8 +287,15 @@ class FakeChannel:
 
     def _ended(self) -> BatchListener:
         assert self.listener is not None
-        listener, self.listener = self.listener, None
+        listener, self.listener = self.listener, self._ahead_listener
+        if self._ahead_listener is not None:
+            self.sent.append(self.ahead)
+        self.ahead, self._ahead_listener = [], None
         return listener
+
+    def _check(self, jobs: list[dict[str, Any]]) -> None:
+        if any(UNSENDABLE in job["headers"] for job in jobs):
+            raise ValueError("surrogates not allowed")
 
 
 def a_plan(startup_timeout: float = 120, retry_window: float = 300, response_timeout: float = 60) -> WorkerPlan:

@@ -96,7 +96,8 @@ async def a_worker(**limits: Any) -> AsyncIterator[Setting]:
 async def test_a_worker_starts_loads_and_serves() -> None:
     async with a_worker() as setting:
         await setting.start()
-        assert setting.process.frames == [(Kind.LOAD, {"model_name": "net", "gpu_id": None}, b"")]
+        ((kind, meta, _),) = setting.process.frames
+        assert (kind, meta["model_name"], meta["gpu_id"]) == (Kind.LOAD, "net", None)
         assert setting.dispatcher.serving == []
         setting.process.loads()
         assert setting.states == [WorkerState.STARTING, WorkerState.LOADING, WorkerState.READY]

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.runtime.ahead import open_claims
 from engine.runtime.frames import MAX_META, PREFIX, Kind
-from engine.workers.channel import SCRATCH, Channel, Emitted
+from engine.workers.channel import QUICK, SCRATCH, Channel, Emitted
 from tests.support.fakes_workers import EMITTED, frame, reply, split_frames
 from tests.support.loops import now, turn, virtual_time
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from engine.workers.channel import Result
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the pipe of what goes ahead is opened under /proc")
 MAX_BODY = 300_000
 TIMEOUT = 60.0
 
@@ -125,10 +130,9 @@ async def test_a_batch_is_one_frame_with_every_input() -> None:
     async with connected() as peer:
         peer.channel.load({"model_name": "net"})
         peer.channel.send([{"id": "a"}, {"id": "b"}], [b"one", b"", b"three"], Listener())
-        assert await peer.hears() == [
-            (Kind.LOAD, {"model_name": "net"}, b""),
-            (Kind.PREDICT, {"batch": 1, "jobs": [{"id": "a"}, {"id": "b"}]}, b"onethree"),
-        ]
+        (kind, load, _), predict = await peer.hears()
+        assert (kind, load["model_name"]) == (Kind.LOAD, "net")
+        assert predict == (Kind.PREDICT, {"batch": 1, "jobs": [{"id": "a"}, {"id": "b"}]}, b"onethree")
         assert (peer.channel.requests, peer.channel.in_flight, peer.channel.busy) == (2, 2, True)
 
 
@@ -325,3 +329,143 @@ async def test_the_time_of_a_batch_is_told_with_the_ids_of_its_requests() -> Non
         results = [[0, 200, "", {}], [0, 200, "", {}]]
         await peer.says(frame(Kind.REPLY, {"batch": 1, "results": results, "took": 2.5}))
         assert peer.owner.told == [("took", (2.5, ("a", "b")))]
+
+
+# Batches ahead
+
+
+async def takes_ahead(peer: Peer, batch: int = 1) -> None:
+    """Load the worker, and let it be quick with its first batch."""
+    peer.channel.load({})
+    await peer.says(frame(Kind.LOADED, {"device": "cpu", "ahead": True}))
+    peer.sends()
+    assert not peer.channel.has_room, "nobody knows yet whether it is quick"
+    await peer.says(quick_reply(batch))
+
+
+def quick_reply(batch: int, took: float = 0.1) -> bytes:
+    return frame(Kind.REPLY, {"batch": batch, "results": [[1, 0, "", {}]], "took": took}, b"x")
+
+
+def open_descriptors() -> set[Path]:
+    return set(Path("/proc/self/fd").iterdir())
+
+
+def sends_ahead(peer: Peer) -> Listener:
+    listener = Listener()
+    peer.channel.send_ahead([{"id": "ahead"}], [b"x"], listener)
+    return listener
+
+
+@linux
+@virtual_time
+async def test_a_batch_ahead_begins_when_the_one_before_it_ends() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        assert not peer.channel.has_room, "it is idle"
+        first = peer.sends()
+        assert peer.channel.has_room
+        second = sends_ahead(peer)
+        assert not peer.channel.has_room
+        assert (peer.channel.in_flight, peer.channel.requests) == (1, 2)
+        assert (await peer.hears())[-1][1] == {"batch": 3, "jobs": [{"id": "ahead"}], "ahead": 1}
+        await peer.says(quick_reply(2))
+        assert (first.told, second.told) == ([("done", b"x")], [])
+        assert (peer.channel.in_flight, peer.channel.requests, peer.channel.busy) == (1, 3, True)
+        await peer.says(quick_reply(3))
+        assert second.told == [("done", b"x")]
+        assert not peer.channel.busy
+
+
+@linux
+@virtual_time
+async def test_a_batch_ahead_begins_after_a_failure_too() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        peer.sends()
+        sends_ahead(peer)
+        await peer.says(frame(Kind.FAILED, {"batch": 2, "code": 503, "message": "Prediction failed"}))
+        assert peer.channel.in_flight == 1
+
+
+@linux
+@virtual_time
+async def test_a_batch_ahead_can_be_taken_back() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        peer.sends()
+        listener = sends_ahead(peer)
+        assert peer.channel.take_back()
+        assert not peer.channel.take_back()
+        await peer.says(quick_reply(2))
+        assert not peer.channel.busy
+        assert listener.told == []
+
+
+@linux
+@virtual_time
+async def test_a_batch_that_the_worker_has_begun_is_not_taken_back() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        peer.sends()
+        listener = sends_ahead(peer)
+        ((_, load, _), *_) = await peer.hears()
+        theirs = open_claims(load["ahead"])
+        assert theirs is not None
+        assert theirs.take(1, 3)
+        for end in theirs._pipes:
+            os.close(end)
+        assert not peer.channel.take_back()
+        assert (peer.channel.in_flight, peer.channel.requests) == (2, 3)
+        await peer.says(quick_reply(2) + quick_reply(3))
+        assert listener.told == [("done", b"x")]
+        assert not peer.channel.busy
+
+
+@linux
+@virtual_time
+async def test_no_answer_is_due_from_a_batch_ahead_before_it_has_begun() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        peer.sends()
+        await asyncio.sleep(TIMEOUT - 1)
+        sends_ahead(peer)
+        await peer.says(quick_reply(2))
+        await asyncio.sleep(TIMEOUT - 1)
+        assert [what for what, _ in peer.owner.told] == ["loaded", "took", "took"]
+        await asyncio.sleep(2)
+        assert peer.owner.told[-1] == ("broken", "no answer within 60 s (response_timeout)")
+
+
+@linux
+@virtual_time
+async def test_a_worker_that_answers_what_it_has_not_begun_is_given_up() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        peer.sends()
+        sends_ahead(peer)
+        await peer.says(quick_reply(3))
+        assert "batch 3, which is not with the worker" in peer.owner.told[-1][1]
+
+
+@linux
+@virtual_time
+async def test_a_slow_worker_has_no_room_until_it_is_quick_again() -> None:
+    async with connected() as peer:
+        await takes_ahead(peer)
+        peer.sends()
+        await peer.says(quick_reply(2, took=QUICK))
+        peer.sends()
+        assert not peer.channel.has_room
+        await peer.says(quick_reply(3))
+        peer.sends()
+        assert peer.channel.has_room
+
+
+@linux
+@virtual_time
+async def test_the_pipe_is_closed_with_the_socket() -> None:
+    before = open_descriptors()
+    async with connected() as peer:
+        await takes_ahead(peer)
+    assert open_descriptors() == before

@@ -1,0 +1,48 @@
+"""The worker's ends of the pipes that say which batches, sent while it was busy, are still its own.
+
+`engine/workers/claims.py` has the other ends. Used on the thread that reads frames.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .frames import CLAIM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Claims:
+    """Tells whether a batch may be begun. Each is asked for once, in the order in which they came."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Open the pipes; raises OSError when this process may not."""
+        self._pipes = [os.open(path, os.O_RDONLY | os.O_NONBLOCK) for path in paths]
+        self._claimed = [0 for _ in paths]
+
+    def take(self, pipe: int, batch: int) -> bool:
+        """Claim `batch`, whose number is in that pipe; False when the engine has taken it back."""
+        claimed = self._claimed[pipe] or self._read(pipe)
+        # A number that was read may be of a later batch, while this one had been taken back.
+        self._claimed[pipe] = 0 if claimed == batch else claimed
+        return claimed == batch
+
+    def _read(self, pipe: int) -> int:
+        try:
+            number = os.read(self._pipes[pipe], CLAIM.size)
+        except BlockingIOError:
+            return 0
+        # Nothing at all: the engine has gone, and nobody waits for the answer.
+        return int(CLAIM.unpack(number)[0]) if number else 0
+
+
+def open_claims(paths: Sequence[str] | None) -> Claims | None:
+    """Return the ends of the pipes at `paths`; None when there are none, or this process may not open them."""
+    if paths is None:
+        return None
+    try:
+        return Claims(paths)
+    except OSError:
+        return None
