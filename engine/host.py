@@ -13,6 +13,7 @@ from engine.api.sites import sites
 from engine.engine import Engine
 from engine.errors import AddressInUseError, UnavailableError
 from engine.exposure import open_doors, require_guarded
+from engine.heap import keep_freed_memory
 from engine.home import Home
 from engine.rpc.doors import Door, rpc_doors
 from engine.settings import Settings
@@ -73,6 +74,7 @@ class Host:
 
         Raises AddressInUseError, SettingsError, StoreError or OSError; everything is stopped again then.
         """
+        keep_freed_memory()
         _name_idle_keys(self.settings)
         require_guarded(self.settings)
         for door in open_doors(self.settings):

@@ -9,11 +9,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .frames import PREFIX, Kind, decode_meta, decode_prefix, encode_head, encode_meta
+from .frames import PREFIX, FrameError, Kind, decode_meta, decode_prefix, encode_head, encode_meta
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
+
+    from .shared_memory import SharedMemory
 
     Buffer = bytes | bytearray
 
@@ -38,6 +40,7 @@ class Channel:
     """Frames over a connected stream socket. `receive` returns None, and `send` raises OSError, once it is closed."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self.memory: SharedMemory | None = None
         self._socket = connection
         self._buffer = bytearray(READ_SIZE)
         self._start = 0
@@ -53,9 +56,16 @@ class Channel:
             self._fill(prefix.meta_length)
             meta = decode_meta(memoryview(self._buffer)[self._start : self._start + prefix.meta_length])
             self._start += prefix.meta_length
-            return Frame(prefix.kind, meta, self._read_body(prefix.body_length))
+            return Frame(prefix.kind, meta, self._body(meta.get("in_memory"), prefix.body_length))
         except (EOFError, ConnectionError):
             return None
+
+    def lay(self, meta: dict[str, Any], body: Sequence[Buffer]) -> Sequence[Buffer]:
+        """Lay a large body into the shared memory and tell `meta`; returns what is left for the frame."""
+        if self.memory is None or not (length := self.memory.lay(body, sum(map(len, body)))):
+            return body
+        meta["in_memory"] = length
+        return ()
 
     def send(self, buffers: Sequence[Buffer]) -> None:
         """Send the buffers of one or more frames, small ones in a single system call and large ones uncopied."""
@@ -82,6 +92,13 @@ class Channel:
             self._buffer = bytearray(wanted)
         self._buffer[: len(unread)] = unread
         self._start, self._end = 0, len(unread)
+
+    def _body(self, in_memory: int | None, in_frame: int) -> bytearray:
+        if not in_memory:
+            return self._read_body(in_frame)
+        if self.memory is None or in_frame:
+            raise FrameError("a body in shared memory, though there is none or the frame has it")
+        return self.memory.read(in_memory, bytearray)
 
     def _read_body(self, length: int) -> bytearray:
         buffered = min(length, self._end - self._start)

@@ -16,9 +16,9 @@ What each kind carries:
                  one), config_file (its path inside model_dir, "" without one), server_version, max_response_size,
                  continuous (a batch comes again, see PREDICT), asynchronous (several batches at a time, see PREDICT),
                  model_metrics ({type: [{"name", "unit", "dimensions"}]}, the metrics declared beforehand),
-                 metrics_config (the file that declares them), ahead (the pipes of `engine.workers.claims`, or null).
-    LOADED       worker to engine: device ("cpu", "cuda:0"), ahead (whether it has the pipes, so that batches may come
-                 ahead).
+                 metrics_config (the file that declares them), ahead (the pipes of `engine.workers.claims`, or null),
+                 shared_memory (where the worker finds the memory that it shares with the engine, or null).
+    LOADED       worker to engine: device ("cpu", "cuda:0"), ahead and shared_memory (whether it could open them).
     LOAD_FAILED  worker to engine, which then leaves: code (500, or 507 out of memory), message (one line), traceback.
     PREDICT      engine to worker: batch (an integer that answers repeat), jobs: a list of objects {"id", "headers":
                  {name: value}, "inputs": [[name, content type, length], ...]}. The body is every input of every job.
@@ -26,11 +26,14 @@ What each kind carries:
                  continuous one each job comes again, without inputs, as long as its result has the header
                  ts_stream_next with the value "true". With ahead (0 or 1, a pipe) it may come before this one has
                  been answered, and is begun only by who finds its number in the pipe, else passed over.
+                 in_memory, when the batch has the shared memory to itself until it is answered: how many bytes of its
+                 body lie at the start of it. 0 when the frame has the body, as always without in_memory.
     PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
                  body is every piece. More frames for this batch follow. An asynchronous worker answers its batches in
                  any order.
     REPLY        as PARTIAL, and ends the batch: also took, how many milliseconds the handler needed, and maybe metrics,
-                 as METRICS has them.
+                 as METRICS has them, and maybe in_memory: how many bytes of the body lie at the start of the shared
+                 memory, which the batch must have. The frame has no body then.
     FAILED       worker to engine, ends the batch for every job in it: batch, code, message.
     METRICS      worker to engine, at any time: metrics: a list of {"name", "value", "unit", "type", "dimensions":
                  [[name, value], ...], "request_ids": [...]}.

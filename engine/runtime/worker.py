@@ -19,6 +19,7 @@ from .frames import FrameError, Kind
 from .loading import LoadedModel, load_model
 from .process import enter_model, hang_up, set_up
 from .results import OK, describe_results, encode_values, load_failure, prediction_failure
+from .shared_memory import open_memory
 from .telling import exit_code, say, traceback_text
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def _serve(channel: Channel) -> int:
         return 0
     if frame.kind is not Kind.LOAD:
         raise FrameError(f"a worker's first frame must be LOAD, not {frame.kind.name}")
+    # Now: user code may become another user, who could not open it.
+    channel.memory = open_memory(frame.meta.get("shared_memory"))
     metrics = PendingMetrics()
     set_sink(metrics.add)
     if frame.meta["asynchronous"]:
@@ -106,7 +109,7 @@ def _load(
         meta = {"code": failure.code, "message": failure.message, "traceback": text}
         channel.send([*metrics.take(), *encode(Kind.LOAD_FAILED, meta)])
         return None
-    loaded = {"device": model.device, "ahead": claims is not None}
+    loaded = {"device": model.device, "ahead": claims is not None, "shared_memory": channel.memory is not None}
     channel.send([*metrics.take(), *encode(Kind.LOADED, loaded)])
     return model
 
@@ -157,6 +160,7 @@ class Predictor:
         self._continuous: bool = load["continuous"]
         self._metrics = metrics
         self._batch: int | None = None
+        self._has_memory = False
         self._streamed = False
 
     def answer(self, frame: Frame) -> None:
@@ -188,6 +192,7 @@ class Predictor:
     def _begin(self, frame: Frame) -> list[dict[str, Any]]:
         """Return the rows of a batch, and let the context tell of it."""
         self._batch, self._streamed = frame.meta["batch"], False
+        self._has_memory = "in_memory" in frame.meta
         jobs, context = frame.meta["jobs"], self._context
         rows = decode_rows(jobs, frame.body, decode=self._decode)
         context.request_processor = [RequestProcessor(header_view(job)) for job in jobs]
@@ -205,7 +210,8 @@ class Predictor:
         meta = {**self._described(pieces), "took": milliseconds}
         if emitted := self._metrics.take_few():
             meta["metrics"] = emitted
-        return encode(Kind.REPLY, meta, pieces)
+        body = self._channel.lay(meta, pieces) if self._has_memory else pieces
+        return encode(Kind.REPLY, meta, body)
 
     def _failure(self, error: BaseException) -> list[Buffer]:
         say(traceback_text(error))

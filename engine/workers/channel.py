@@ -14,9 +14,12 @@ import msgspec
 
 from engine.runtime.frames import PREFIX, FrameError, Kind, Prefix, decode_prefix, encode_head
 from engine.workers.claims import Claims, claims
+from engine.workers.shared_memory import make_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from engine.workers.shared_memory import LentMemory
 
 SCRATCH = 64 * 1024
 JOIN_BELOW = 16 * 1024
@@ -43,6 +46,7 @@ class LoadedAnswer(msgspec.Struct):
 
     device: str
     ahead: bool = False
+    shared_memory: bool = False
 
 
 class LoadFailure(msgspec.Struct):
@@ -71,6 +75,7 @@ class Answers(msgspec.Struct):
     results: list[Result]
     metrics: list[Emitted] = []
     took: float | None = None
+    in_memory: int = 0
 
 
 class Metrics(msgspec.Struct):
@@ -155,13 +160,13 @@ class Channel(asyncio.BufferedProtocol):
         self._next_batch = 0
         self._ahead: SentBatch | None = None
         self._claims: Claims | None = None
-        self._takes_ahead = False
         self._took = math.inf
         self._transport: asyncio.Transport | None = None
         self._closed = False
         self._scratch = memoryview(bytearray(SCRATCH))
         self._filled = 0
         self._large: memoryview | None = None
+        self._memory: LentMemory | None = None
         self._watch: asyncio.TimerHandle | asyncio.Handle | None = None
 
     @property
@@ -182,13 +187,16 @@ class Channel(asyncio.BufferedProtocol):
     @property
     def has_room(self) -> bool:
         """Whether the worker is busy, was quick with its last batch, and takes one more ahead."""
-        return self._takes_ahead and self._ahead is None and self._took < QUICK and bool(self._batches)
+        return self._claims is not None and self._ahead is None and self._took < QUICK and bool(self._batches)
 
     def load(self, meta: dict[str, Any]) -> None:
-        """Send LOAD; `engine.runtime.frames` lists what `meta` holds."""
-        self._claims = claims()
-        paths = self._claims.paths if self._claims else None
-        self._write(encode_head(Kind.LOAD, encode_json({**meta, "ahead": paths}), 0), ())
+        """Send LOAD, with memory to share; `engine.runtime.frames` lists what `meta` holds."""
+        self._claims, self._memory = claims(), make_memory()
+        lent = {
+            "ahead": self._claims.paths if self._claims is not None else None,
+            "shared_memory": self._memory.path if self._memory is not None else None,
+        }
+        self._write(encode_head(Kind.LOAD, encode_json({**meta, **lent}), 0), ())
 
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         """Send a batch; `bodies` are the inputs of all jobs in order.
@@ -196,7 +204,13 @@ class Channel(asyncio.BufferedProtocol):
         Raises ValueError or TypeError, and sends nothing, for jobs that a frame cannot hold.
         """
         batch = self._next_batch + 1
-        head = encode_head(Kind.PREDICT, encode_json({"batch": batch, "jobs": jobs}), sum(map(len, bodies)))
+        meta = {"batch": batch, "jobs": jobs}
+        size, memory = sum(map(len, bodies)), self._memory
+        if memory is not None and memory.holder not in self._batches:
+            meta["in_memory"] = laid = memory.lend(batch, bodies, size)
+            if laid:
+                bodies, size = (), 0
+        head = encode_head(Kind.PREDICT, encode_json(meta), size)
         self._next_batch = batch
         self._batches[batch] = sent = SentBatch(listener, jobs)
         self.requests += len(jobs)
@@ -243,8 +257,9 @@ class Channel(asyncio.BufferedProtocol):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        self._let_go_of_memory()
+        self._let_go_of_claims()
         self.idle = _nobody
-        self._close_claims()
         batches, self._batches = self._batches, {}
         for batch in batches.values():
             batch.listener.failed(status, message)
@@ -257,7 +272,8 @@ class Channel(asyncio.BufferedProtocol):
         """Tell the owner, unless the end was ours (asyncio's call)."""
         if not self._closed:
             self.owner.disconnected()
-        self._close_claims()
+        self._let_go_of_memory()
+        self._let_go_of_claims()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Return where the next bytes go (asyncio's call)."""
@@ -313,6 +329,7 @@ class Channel(asyncio.BufferedProtocol):
         meta, body = frame[PREFIX.size : end_of_meta], frame[end_of_meta:]
         if prefix.kind is Kind.REPLY:
             answers = decode_answers(meta)
+            body = self._fetched(answers, body) if answers.in_memory else body
             sent = self._end_batch(answers.batch)
             if answers.metrics:
                 self.owner.metrics(answers.metrics)
@@ -339,7 +356,10 @@ class Channel(asyncio.BufferedProtocol):
             self.owner.metrics(decode_metrics(meta).metrics)
         elif kind is Kind.LOADED:
             loaded = decode_loaded(meta)
-            self._takes_ahead = loaded.ahead and self._claims is not None
+            if not loaded.ahead:
+                self._let_go_of_claims()
+            if not loaded.shared_memory:
+                self._let_go_of_memory()
             self.owner.loaded(loaded.device)
         elif kind is Kind.LOAD_FAILED:
             failure = decode_load_failure(meta)
@@ -350,6 +370,16 @@ class Channel(asyncio.BufferedProtocol):
     def _begin(self, sent: SentBatch) -> None:
         self.requests += len(sent.jobs)
         self._expect_answer(sent)
+
+    def _fetched(self, answers: Answers, body: memoryview) -> memoryview:
+        if self._memory is None or body:
+            raise FrameError("answers in shared memory, though there is none or they are in their frame")
+        return self._memory.fetch(answers.batch, answers.in_memory, self._max_body)
+
+    def _let_go_of_memory(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
 
     def _sent(self, batch: int) -> SentBatch:
         if batch not in self._batches or self._batches[batch] is self._ahead:
@@ -364,7 +394,7 @@ class Channel(asyncio.BufferedProtocol):
             self._begin(ahead)
         return sent
 
-    def _close_claims(self) -> None:
+    def _let_go_of_claims(self) -> None:
         if self._claims is not None:
             self._claims.close()
             self._claims = None

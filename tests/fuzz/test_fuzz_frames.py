@@ -13,11 +13,13 @@ from engine.runtime.frames import PREFIX, FrameError, Kind
 from engine.serving.jobs import Input, Job
 from engine.serving.queue import JobQueue
 from engine.workers.channel import Channel, Emitted
+from engine.workers.shared_memory import make_memory
 from tests.support.fakes_workers import EMITTED, FakeTransport, frame, reply
 from tests.support.fuzzing import fuzz, garbled
 
 MAX_BODY = 100_000
 JOBS = 3
+IN_MEMORY = 200_000
 LENGTHS = [
     b"\x00" * 8,
     b"\xff" * 8,
@@ -31,10 +33,10 @@ LENGTHS = [
 ]
 FROM_WORKER = b"".join(
     (
-        frame(Kind.LOADED, {"device": "cpu"}),
+        frame(Kind.LOADED, {"device": "cpu", "shared_memory": True}),
         frame(Kind.METRICS, {"metrics": [EMITTED]}),
         reply(1, b"part", kind=Kind.PARTIAL),
-        reply(1, b"whole"),
+        frame(Kind.REPLY, {"batch": 1, "results": [[90_000, 200, "", {}]], "in_memory": 90_000}),
         frame(Kind.FAILED, {"batch": 2, "code": 503, "message": "no"}),
         frame(Kind.LOAD_FAILED, {"code": 500, "message": "no", "traceback": "Traceback"}),
         reply(3, bytes(70_000)),
@@ -45,6 +47,7 @@ FROM_ENGINE = b"".join(
         frame(Kind.LOAD, {"model_name": "net", "handler": "service.py", "model_config": {"a": [1]}}),
         frame(Kind.PREDICT, {"batch": 1, "jobs": [{"id": "a", "headers": {}, "inputs": [["body", "", 4]]}]}, b"data"),
         frame(Kind.PREDICT, {"batch": 2, "jobs": []}, bytes(70_000)),
+        frame(Kind.PREDICT, {"batch": 3, "jobs": [], "in_memory": 200_000}),
     )
 )
 
@@ -55,6 +58,9 @@ class Owner:
     def __init__(self, queue: JobQueue) -> None:
         self.channel = Channel(self, max_body=MAX_BODY, response_timeout=60)
         self.channel.connection_made(cast("asyncio.Transport", FakeTransport(lambda: None)))
+        self.channel.load({})
+        if memory := self.channel._memory:
+            memory.lay([bytes(IN_MEMORY)], IN_MEMORY)
         self.is_over = False
         queue.expect(1)
         queue.serve(self.channel)
@@ -121,8 +127,16 @@ def read_as_worker(data: bytes) -> None:
         ours.sendall(data)
         ours.shutdown(socket.SHUT_WR)
         channel = worker_side.Channel(theirs)
-        while (found := channel.receive()) is not None:
-            assert isinstance(found.meta, dict)
+        memory = make_memory()
+        if memory is not None:
+            memory.lay([bytes(IN_MEMORY)], IN_MEMORY)
+        channel.memory = memory
+        try:
+            while (found := channel.receive()) is not None:
+                assert isinstance(found.meta, dict)
+        finally:
+            if memory is not None:
+                memory.close()
 
 
 def is_bounded(data: bytes) -> bool:

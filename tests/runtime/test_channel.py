@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import pytest
 
 from engine.runtime.channel import READ_SIZE, Channel, encode
 from engine.runtime.frames import FrameError, Kind
+from engine.runtime.shared_memory import LEAST, SharedMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,4 +79,35 @@ def test_a_foreign_byte_stream_is_refused(pair: tuple[socket.socket, socket.sock
     ours, theirs = pair
     theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
     with pytest.raises(FrameError, match="not a frame"):
+        Channel(ours).receive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory needs Linux")
+def test_a_body_may_lie_in_shared_memory_in_either_direction(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    descriptor = os.memfd_create("test")
+    channel = Channel(ours)
+    channel.memory, other = SharedMemory(descriptor), SharedMemory(os.dup(descriptor))
+    body = os.urandom(LEAST)
+    other.lay([body], LEAST)
+    theirs.sendall(raw(*encode(Kind.PREDICT, {"in_memory": LEAST}), *encode(Kind.PREDICT, {"in_memory": 0}, [b"own"])))
+    assert channel.receive() == (Kind.PREDICT, {"in_memory": LEAST}, bytearray(body))
+    assert channel.receive() == (Kind.PREDICT, {"in_memory": 0}, bytearray(b"own"))
+    meta: dict[str, int] = {}
+    assert channel.lay(meta, [b"small"]) == [b"small"]
+    assert meta == {}
+    assert channel.lay(meta, [b"1" * LEAST, b"2"]) == ()
+    assert meta == {"in_memory": LEAST + 1}
+    assert other.read(LEAST + 1, bytes) == b"1" * LEAST + b"2"
+    channel.memory.close()
+    other.close()
+
+
+@pytest.mark.parametrize("in_memory", [5, -1, "x", [1], 1 << 70])
+def test_a_body_in_memory_that_is_not_there_is_refused(
+    pair: tuple[socket.socket, socket.socket], in_memory: object
+) -> None:
+    ours, theirs = pair
+    theirs.sendall(raw(*encode(Kind.PREDICT, {"in_memory": in_memory})))
+    with pytest.raises(FrameError, match="in shared memory"):
         Channel(ours).receive()

@@ -10,10 +10,12 @@ import textwrap
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from engine.registry.records import Target
+from engine.serving.concurrent import ConcurrentQueue
 from engine.serving.jobs import Input, Job, Reply
 from engine.serving.queue import JobQueue
 from engine.workers.environment import worker_environment
@@ -31,14 +33,15 @@ BARE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
 class Setting:
     """One version's pool and queue."""
 
-    def __init__(self, folder: Path, source: str, python: str, *, fork: bool) -> None:
+    def __init__(self, folder: Path, source: str, python: str, *, fork: bool, **changes: Any) -> None:
+        """`changes` are fields of LOAD."""
         (folder / "h.py").write_text(textwrap.dedent(source))
         environment = worker_environment(os.environ, None, decode_input=False)
-        load = {
+        load: dict[str, Any] = {
             "model_name": "net", "model_dir": str(folder), "handler": "h.py", "batch_size": 1, "gpu_id": None,
             "envelope": None, "limit_max_image_pixels": True, "decode_input": False, "model_config": {},
             "config_file": "", "server_version": "0.1", "max_response_size": 1_000_000,
-            "continuous": False, "asynchronous": False,
+            "continuous": False, "asynchronous": False, **changes,
         }  # fmt: skip
         plan = WorkerPlan(
             name="net 1.0",
@@ -46,10 +49,10 @@ class Setting:
             load=load,
             limits=Limits(60, 300),
             response_timeout=60,
-            max_response_size=1_000_000,
+            max_response_size=load["max_response_size"],
             log=WorkerLog("net 1.0"),
         )
-        self.queue = JobQueue(1, 0, 100)
+        self.queue = ConcurrentQueue(100) if load["asynchronous"] else JobQueue(1, 0, 100)
         self.launcher: Launcher = ForkLauncher(BARE_PYTHON, environment) if fork else SpawnLauncher()
         self.pool = Pool(plan, self.launcher, self.queue, itertools.count(9000), self._changed)
         self._change = asyncio.Event()
@@ -73,9 +76,9 @@ class Setting:
                 self._change.clear()
                 await self._change.wait()
 
-    def submit(self, order: str) -> asyncio.Future[Reply]:
+    def submit(self, order: str | bytes) -> asyncio.Future[Reply]:
         """Queue a request whose answer is for later."""
-        job = Job("id", {}, [Input("body", "", order.encode())])
+        job = Job("id", {}, [Input("body", "", order.encode() if isinstance(order, str) else order)])
         self.queue.submit(job)
         return job.future
 
@@ -86,10 +89,13 @@ class Setting:
 
 @asynccontextmanager
 async def running_version(
-    folder: Path, source: str, python: str = BARE_PYTHON, *, fork: bool
+    folder: Path, source: str, python: str = BARE_PYTHON, *, fork: bool, **changes: Any
 ) -> AsyncIterator[Setting]:
-    """Run the handler `source` for as long as the block lasts; workers are forked from `BARE_PYTHON`, or spawned."""
-    setting = Setting(folder, source, python, fork=fork)
+    """Run the handler `source` for as long as the block lasts; workers are forked from `BARE_PYTHON`, or spawned.
+
+    `changes` are fields of LOAD.
+    """
+    setting = Setting(folder, source, python, fork=fork, **changes)
     try:
         yield setting
     finally:

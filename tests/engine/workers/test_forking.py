@@ -66,7 +66,7 @@ async def test_a_worker_holds_no_descriptor_of_the_server_or_its_siblings(tmp_pa
         await setting.scale(3)
         workers = [psutil.Process(worker.snapshot().pid) for worker in setting.pool.workers.values()]
         assert len({worker.num_fds() for worker in workers}) == 1
-        assert workers[0].num_fds() == 6, "its channel, the three standard streams, and its claims of batches"
+        assert workers[0].num_fds() == 7, "its channel, claims of batches, the shared memory and the standard streams"
 
 
 @real_time
