@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.snapshots import Act
 
 
-async def list_acts(engine: Engine, _given: dict[str, Any]) -> tuple[int, Any]:
+def list_acts(engine: Engine, _given: dict[str, Any]) -> tuple[int, Any]:
     """GET /acts: every long act that goes on now, oldest first."""
     now = time.time()
     return 200, {"acts": [_described(act, now) for act in engine.acts()]}

@@ -13,6 +13,8 @@ from engine.serving.jobs import Input
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"  # TorchServe: any other multipart type is a body as it is
 BYTES = "application/octet-stream"
+# Bytes below which pieces of a body are joined: each takes up memory besides its bytes, and a call to be sent on.
+SMALL_PIECE = 16 * 1024
 
 
 def headers_of(request: web.BaseRequest) -> dict[str, str]:
@@ -28,14 +30,23 @@ async def read_inputs(request: web.BaseRequest) -> list[Input]:
     content_type = request.content_type
     if content_type == MULTIPART:
         return await _parts(request)
-    body = await _whole(request)
+    pieces = await _pieces(request)
     if content_type == FORM:
-        return _fields(body)
-    return [Input("body", _text(request.headers.get("Content-Type", "")), body)]
+        return _fields(b"".join(pieces))
+    first, *rest = pieces or [b""]
+    return [Input("body", _text(request.headers.get("Content-Type", "")), first, tuple(rest))]
 
 
-async def _whole(request: web.BaseRequest) -> bytes:
-    """Return the body, put together once; aiohttp's own `read` copies it three times."""
+def add_piece(pieces: list[bytes], piece: bytes) -> None:
+    """Add what came next of a body."""
+    if pieces and len(pieces[-1]) < SMALL_PIECE:
+        pieces[-1] += piece
+    else:
+        pieces.append(piece)
+
+
+async def _pieces(request: web.BaseRequest) -> list[bytes]:
+    """Return the body as it came; aiohttp's own `read` copies it three times."""
     most = request._client_max_size  # noqa: SLF001 - see `_parts`
     request.content.set_read_chunk_size(most)
     pieces: list[bytes] = []
@@ -44,8 +55,8 @@ async def _whole(request: web.BaseRequest) -> bytes:
         size += len(piece)
         if size > most:
             raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=size)
-        pieces.append(piece)
-    return b"".join(pieces)
+        add_piece(pieces, piece)
+    return pieces
 
 
 def query_inputs(request: web.BaseRequest) -> list[Input]:

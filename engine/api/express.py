@@ -1,4 +1,4 @@
-"""The express lane: predictions that come whole and are answered whole. On the loop; hot.
+"""The express lane: predictions whose length is told, and GETs that wait for nothing. On the loop; hot.
 
 Such a request costs no task and no coroutine, and its head is read once however often it comes. The lane recognises
 what it takes by a grammar that is narrower than HTTP's; everything else is aiohttp's to read, to answer and to refuse.
@@ -10,42 +10,47 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from multidict import CIMultiDict
 
-from engine.api.answers import FIRST_ERROR, new_request_id
+from engine.api.answers import FIRST_ERROR, encoded, new_request_id
 from engine.api.authorization import Guard
 from engine.api.callers import Callers
-from engine.api.inference import handler_headers, predict, reply_headers, status_of
+from engine.api.inference import FIRST_BYTES, LARGE, handler_headers, predict, reply_headers, status_of
 from engine.api.reply_head import head_problem
 from engine.api.request import Begun, Held, complete, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.engine import Engine
 from engine.serving.jobs import Input, Reply
 
-# Bytes of the longest head and body that are taken; both fit into what a loop reads at once.
-LONGEST_HEAD, LARGEST_BODY = 4 * 1024, 64 * 1024
+# Bytes of the longest head that is taken; it fits into what a loop reads at once.
+LONGEST_HEAD = 4 * 1024
 END_OF_HEAD = b"\r\n\r\n"
+NOTHING = memoryview(b"")
 # Heads, both of requests and of answers, that are remembered; clients and handlers repeat theirs.
 REMEMBERED = 256
 
 _SEGMENT = rb"/[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
 _FIELD = rb"\r\n[A-Za-z0-9-]+: [!-~](?:[ -~]*[!-~])?"
-_HEAD = re.compile(rb"(POST|PUT) ((?:%s)+) HTTP/1\.1((?:%s)+)" % (_SEGMENT, _FIELD))
-_LENGTH = re.compile(r"[0-9]{1,6}")
+_HEAD = re.compile(rb"(GET|POST|PUT) ((?:%s)+) HTTP/1\.1((?:%s)+)" % (_SEGMENT, _FIELD))
+_LENGTH = re.compile(r"[0-9]{1,10}")
+_LENGTH_FIELD = re.compile(rb"\r\nContent-Length: [0-9]+", re.IGNORECASE)
 # With one of these a request may need more than its body's length and bytes to be understood.
 _OTHERWISE_READ = ("Transfer-Encoding", "Expect", "Upgrade", "Trailer")
 _FORMS = ("multipart/", "application/x-www-form-urlencoded")
+JSON = {"Content-Type": "application/json"}
 _EMPTY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class Wanted(NamedTuple):
-    """What the head of a request asks for; `length` is the body's, in bytes."""
+    """What the head of a request asks for: what `look` tells, else a prediction. `length` is the body's, in bytes."""
 
+    look: Callable[[], tuple[int, Any]] | None
     model: str
     version: str | None
     content_type: str
@@ -64,7 +69,7 @@ class ExpressLane:
         self._callers = callers
         self._guard = guard
         self.held = held
-        self._largest = min(LARGEST_BODY, engine.settings.max_request_size)
+        self._largest = engine.settings.max_request_size
         self._cors = cors_headers(engine.settings)
         self._remembered = lru_cache(REMEMBERED)(self._read)
         self._answer_head = lru_cache(REMEMBERED)(self._written_head)
@@ -79,21 +84,27 @@ class ExpressLane:
             return None
         return wanted
 
-    def ask(self, wanted: Wanted, body: bytes) -> Begun:
-        """Queue the prediction; a refusal comes by the future."""
+    def ask(self, wanted: Wanted, body: list[bytes]) -> Begun:
+        """Begin the request, whose body came in one or more pieces; a refusal comes by the future."""
         request_id = new_request_id()
-        inputs = (Input("body", wanted.content_type, body),)
-        # A sequence adds headers of its own.
-        headers = wanted.headers.copy()
         try:
-            future = self._engine.predict(wanted.model, wanted.version, request_id, headers, inputs)
+            if wanted.look is None:
+                inputs = (Input("body", wanted.content_type, body[0], tuple(body[1:])),)
+                # A sequence adds headers of its own.
+                headers = wanted.headers.copy()
+                future = self._engine.predict(wanted.model, wanted.version, request_id, headers, inputs)
+            else:
+                future = _answered(*wanted.look())
         except Exception as error:  # noqa: BLE001 - the other lane answers it, whatever it is
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)
         return Begun(request_id, future)
 
-    def written(self, begun: Begun) -> bytes | None:
-        """Return the answer as it goes out, counted; None when the other lane has to answer."""
+    def written(self, begun: Begun) -> tuple[bytes, memoryview] | None:
+        """Return the answer as it goes out, counted: its beginning, and what follows that when it is large.
+
+        None when the other lane has to answer.
+        """
         future = begun.future
         if future.cancelled() or future.exception() is not None:
             return None
@@ -101,12 +112,14 @@ class ExpressLane:
         status = status_of(reply)
         if reply.stream is not None or status >= FIRST_ERROR or status in _EMPTY or not _is_short(reply):
             return None
-        head = self._answer_head(status, reply.phrase, tuple(reply.headers.items()), bool(reply.body))
+        size = len(reply.body)
+        head = self._answer_head(status, reply.phrase, tuple(reply.headers.items()), size > 0)
         if head is None:
             return None
         self._engine.metrics.answers.count(status)
-        own = b"x-request-id: %b\r\nContent-Length: %d\r\n" % (begun.request_id.encode(), len(reply.body))
-        return b"".join((head, own, self._date.line(), b"\r\n", reply.body))
+        own = b"x-request-id: %b\r\nContent-Length: %d\r\n" % (begun.request_id.encode(), size)
+        first, rest = (reply.body, NOTHING) if size <= LARGE else _split(reply.body)
+        return b"".join((head, own, self._date.line(), b"\r\n", first)), rest
 
     def _read(self, head: bytes) -> Wanted | None:
         found = _HEAD.fullmatch(head)
@@ -121,14 +134,17 @@ class ExpressLane:
             operation, values = self._router.find(method, path)
         except (PathUnknownError, MethodUnknownError):
             return None
-        if operation.handler is not predict:
+        length = int(headers.get("Content-Length", "0"))
+        at_once = None if length else operation.at_once
+        if operation.handler is not predict and at_once is None:
             return None
         return Wanted(
-            values["model_name"],
+            partial(at_once, self._engine, values) if at_once else None,
+            values.get("model_name", ""),
             values.get("model_version"),
             headers.get("Content-Type", ""),
             headers.get("Authorization", ""),
-            int(headers.get("Content-Length", "0")),
+            length,
             handler_headers(dict(headers), values),
         )
 
@@ -164,6 +180,24 @@ def _is_plain(headers: CIMultiDict[str], largest: int) -> bool:
         and int(length) <= largest
         and not content_type.startswith(_FORMS)
     )
+
+
+def _answered(status: int, value: Any) -> asyncio.Future[Reply]:
+    """Return the answer that is there already, as `json_response` gives it."""
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(Reply(status, HTTPStatus(status).phrase, JSON, encoded(value), None))
+    return future
+
+
+def without_body(head: bytes) -> bytes:
+    """Return the head, which the lane recognised, of the same request with an empty body."""
+    return _LENGTH_FIELD.sub(b"\r\nContent-Length: 0", head)
+
+
+def _split(body: bytes | memoryview) -> tuple[memoryview, memoryview]:
+    """Return what of a large answer goes out with its head, and the rest."""
+    view = memoryview(body)
+    return view[:FIRST_BYTES], view[FIRST_BYTES:]
 
 
 def _is_short(reply: Reply) -> bool:

@@ -27,7 +27,8 @@ OWN_HEADERS = frozenset(
     {"x-request-id", "pragma", "cache-control", "expires", "content-length", "connection", "transfer-encoding"}
 )
 LOWEST_STATUS = 100
-# Bytes of an answer from which on a copy costs more than a second call of the system; and those that go out first then.
+# Bytes of an answer from which on a copy costs more than a second call of the system, which are also those that are
+# written at once then: what the client does not take at once is copied. And those that go out with the head.
 LARGE, FIRST_BYTES = 256 * 1024, 1024
 
 
@@ -77,10 +78,16 @@ async def invocations(engine: Engine, request: web.BaseRequest, _path: Mapping[s
     return await _answer(engine, request, {"model_name": name}, inputs, {})
 
 
-async def ping(engine: Engine, _request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
+async def ping(engine: Engine, _request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Tell whether every default version has its workers."""
+    status, value = ping_at_once(engine, path)
+    return json_response(status, value, new_request_id())
+
+
+def ping_at_once(engine: Engine, _path: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+    """Return the status and the value that a ping is answered with."""
     healthy = engine.is_healthy()
-    return json_response(200 if healthy else 500, health(healthy=healthy), new_request_id())
+    return 200 if healthy else 500, health(healthy=healthy)
 
 
 def health(*, healthy: bool) -> dict[str, str]:
@@ -116,7 +123,7 @@ ANY_VERSION = "/predictions/{model_name}/{model_version}/{rest...}"
 KSERVE_V1, KSERVE_V2 = "/v1/models/{model_name}", "/v2/models/{model_name}"
 OPTIONS = ("OPTIONS",)
 OPERATIONS = (
-    Operation("ping", None, "/ping", "tell whether the server is well", ping, answers=HEALTH),
+    Operation("ping", None, "/ping", "tell whether the server is well", ping, answers=HEALTH, at_once=ping_at_once),
     Operation("describeApi", OPTIONS, PREDICTIONS.path, "describe", describe_api, answers=DOCUMENT, hidden=True),
     PREDICTIONS,
     Operation("version_describeApi", OPTIONS, ANY_VERSION, "describe", describe_api, answers=DOCUMENT, hidden=True),
@@ -216,8 +223,9 @@ async def _large(reply: Reply, request: web.BaseRequest, request_id: str) -> web
     body = memoryview(reply.body)
     try:
         await response.prepare(request)
-        for piece in (body[:FIRST_BYTES], body[FIRST_BYTES:]):
-            await response.write(piece)
+        await response.write(body[:FIRST_BYTES])
+        for start in range(FIRST_BYTES, len(body), LARGE):
+            await response.write(body[start : start + LARGE])
         await response.write_eof()
     except ConnectionError:
         # The client has gone.

@@ -27,6 +27,8 @@ MAX_PAGE = 100
 
 # What a row does: takes the façade and its parameters, those of the path included, gives a status and a JSON value.
 Act = Callable[[Engine, dict[str, Any]], Awaitable[tuple[int, Any]]]
+# The same for what only looks, and waits for nothing.
+Look = Callable[[Engine, dict[str, Any]], tuple[int, Any]]
 
 
 def _number(name: str, about: str, default: int | None = None) -> Parameter:
@@ -66,7 +68,7 @@ PAGING = (
 )
 
 
-async def list_models(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
+def list_models(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """GET /models: one page of names and urls."""
     limit, start = min(given["limit"], MAX_PAGE), given["next_page_token"]
     page = [{"modelName": name, "modelUrl": url} for name, url in engine.list_models(start, start + limit)]
@@ -83,7 +85,7 @@ async def register(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     return _status(await engine.register(Registration(**given)))
 
 
-async def describe(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
+def describe(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """GET /models/{model_name} and /models/{model_name}/{model_version}."""
     found = engine.describe(given["model_name"], given.get("model_version"))
     return 200, [_description(version, engine.gpus()) for version in found]
@@ -112,7 +114,7 @@ async def set_default(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     return _status(await engine.set_default(given["model_name"], given["model_version"]))
 
 
-async def ready(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
+def ready(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
     """GET /v1/models/{model_name} of KServe: whether the default version has workers, in whatever state (TorchServe).
 
     What KServe adds to a name on the inference API is passed over (TorchServe).
@@ -147,6 +149,23 @@ def _row(
         return json_response(status, value, new_request_id())
 
     return Operation(name, (method,), path, about, handler, parameters, body, {**answers, **failures(413, 500)})
+
+
+def _look(
+    name: str,
+    path: str,
+    about: str,
+    look: Look,
+    answers: Mapping[str, Answer],
+    parameters: tuple[Parameter, ...] = (),
+) -> Operation:
+    async def act(engine: Engine, given: dict[str, Any]) -> tuple[int, Any]:
+        return look(engine, given)
+
+    def at_once(engine: Engine, path_values: Mapping[str, str]) -> tuple[int, Any]:
+        return look(engine, {**read_parameters(parameters, {}), **path_values})
+
+    return dataclasses.replace(_row(name, "GET", path, about, act, answers, parameters), at_once=at_once)
 
 
 def _with_metadata(row: Operation) -> Operation:
@@ -200,28 +219,26 @@ DESCRIBED = {"200": Answer("Each version that was asked for", "DescriptionList")
 SCALED = {**DONE, **COMING, **failures(400, 404, 503, 507)}
 UNREGISTERED = {**DONE, "403": Answer("The default version goes last"), **failures(400, 404)}
 OPERATIONS = (
-    _row("listModels", "GET", "/models", "list the models", list_models, LISTED, PAGING),
+    _look("listModels", "/models", "list the models", list_models, LISTED, PAGING),
     _model_api(
         _row("registerModel", "POST", "/models", "register a model", register, REGISTERED, REGISTERING, Body.PARAMETERS)
     ),
-    _with_metadata(_row("describeModel", "GET", ONE, "describe the default version", describe, DESCRIBED, DESCRIBING)),
+    _with_metadata(_look("describeModel", ONE, "describe the default version", describe, DESCRIBED, DESCRIBING)),
     _row("setAutoScale", "PUT", ONE, "set how many workers the default version has", scale, SCALED, SCALING_ONE),
     _model_api(
         _row("unregisterModel", "DELETE", ONE, "unregister the default version", unregister, UNREGISTERED, (TIMEOUT,))
     ),
     Operation("describeApi", ("OPTIONS",), ONE, "describe this API", describe_api, answers=DOCUMENT, hidden=True),
     _with_metadata(
-        _row("version_describeModel", "GET", VERSION, "describe a version, or all", describe, DESCRIBED, DESCRIBING)
+        _look("version_describeModel", VERSION, "describe a version, or all", describe, DESCRIBED, DESCRIBING)
     ),
     _row("version_setAutoScale", "PUT", VERSION, "set how many workers a version has", scale, SCALED, SCALING),
     _model_api(
         _row("version_unregisterModel", "DELETE", VERSION, "unregister a version", unregister, UNREGISTERED, (TIMEOUT,))
     ),
-    _row("listActs", "GET", "/acts", "list the archives on their way in", list_acts, ACTS),
+    _look("listActs", "/acts", "list the archives on their way in", list_acts, ACTS),
     _row("setDefault", "PUT", DEFAULT, "make a version the default", set_default, {**DONE, **failures(404)}),
-    dataclasses.replace(
-        _row("modelReady", "GET", "/v1" + ONE, "tell whether a model is ready", ready, {}), hidden=True
-    ),
+    dataclasses.replace(_look("modelReady", "/v1" + ONE, "tell whether a model is ready", ready, {}), hidden=True),
 )
 
 

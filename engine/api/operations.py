@@ -17,6 +17,8 @@ from engine.registration import require_range
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 
 Handler = Callable[[Engine, web.BaseRequest, Mapping[str, str]], Awaitable[web.StreamResponse]]
+# Takes the façade and the values of the path's names, waits for nothing, gives a status and a JSON value.
+AtOnce = Callable[[Engine, Mapping[str, str]], tuple[int, Any]]
 
 
 class Kind(Enum):
@@ -85,6 +87,7 @@ class Operation:
     A segment of `path` in braces takes any one segment under that name, or what stands there before the text that
     follows the braces; `{rest...}` at the end takes what follows.
     `answers` has what the API document says of each status; rows that are `hidden` work but are not in it.
+    `at_once`, where there is one, answers a request without a query and a body as `handler` does.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Operation:
     body: Body = Body.NONE
     answers: Mapping[str, Answer] = field(default_factory=dict)
     hidden: bool = False
+    at_once: AtOnce | None = None
 
 
 def read_parameters(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str, Any]:

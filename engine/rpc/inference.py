@@ -77,7 +77,7 @@ class Inference:
 
     def queue(self, request: Any, call: Call, inputs: list[Input]) -> Awaitable[Reply]:
         """Queue inputs for the model of a request; raises UnavailableError while those that wait hold too much."""
-        size = sum(len(one.data) for one in inputs)
+        size = sum(one.size for one in inputs)
         if self._held + size > self._engine.settings.max_request_memory:
             raise UnavailableError(NO_MEMORY)
         version = request.model_version or None

@@ -46,7 +46,7 @@ class Management:
         name, version = self._model(request)
         if request.customized and version != "all":
             return _json(await self._customized(name, version, call))
-        _, value = await management.describe(self._engine, {"model_name": name, "model_version": version})
+        _, value = management.describe(self._engine, {"model_name": name, "model_version": version})
         return _json(value)
 
     async def _customized(self, name: str, version: str | None, call: Call) -> Any:
@@ -63,7 +63,7 @@ class Management:
         given = _given(management.PAGING, request)
         if self._recorded and not request.limit:
             given["limit"] = 0
-        _, value = await management.list_models(self._engine, given)
+        _, value = management.list_models(self._engine, given)
         return _json(value)
 
     async def register(self, request: Any, _call: Call) -> Any:

@@ -25,11 +25,20 @@ EXPIRY_GRACE = 0.25
 
 
 class Input(NamedTuple):
-    """One named part of a request; `content_type` is "" when the part declares none."""
+    """One named part of a request; `content_type` is "" when the part declares none.
+
+    `rest` is what follows `data` of a large part that came in pieces, which are never joined here: that is a copy.
+    """
 
     name: str
     content_type: str
     data: bytes
+    rest: tuple[bytes, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Return the part's length in bytes."""
+        return len(self.data) + sum(map(len, self.rest)) if self.rest else len(self.data)
 
 
 class Stream:
@@ -115,12 +124,12 @@ class Job:
         self.arrived = self.scheduled = perf_counter()
         self.traffic: Traffic | None = None
         self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.parts = [part.data for part in inputs]
+        self.parts = [piece for part in inputs for piece in (part.data, *part.rest)]
         self.stream: Stream | None = None
         self.meta: dict[str, Any] = {
             "id": request_id,
             "headers": headers,
-            "inputs": [(part.name, part.content_type, len(part.data)) for part in inputs],
+            "inputs": [(part.name, part.content_type, part.size) for part in inputs],
         }
 
     @property

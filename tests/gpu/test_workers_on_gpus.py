@@ -90,7 +90,7 @@ def test_a_worker_holds_memory_of_its_gpu_and_gives_it_back_when_unregistered(tm
             assert workers_of(engine)[0].device == "cuda:0"
             assert before - free() >= BALLAST
             assert bytes((await engine.predict("ballast", None, "id", {}, [])).body) == b"cuda:0"
-            _, [found] = await describe(engine, {"model_name": "ballast"})
+            _, [found] = describe(engine, {"model_name": "ballast"})
             [worker] = found["workers"]
             assert (found["deviceType"], found["deviceIds"], worker["gpu"]) == ("gpu", (0,), True)
             assert worker["gpuUsage"].startswith("gpuId::0 utilization.gpu::")

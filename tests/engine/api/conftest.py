@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from engine.workers.launcher import Launcher
+from tests.support import lanes
 from tests.support.archives import archive
-from tests.support.servers import Scenario, make_home, make_settings, serving
+from tests.support.servers import Scenario, Server, make_home, make_settings, serving
 from tests.support.workers import FakeLauncher
 
 Serve = Callable[..., None]
+Drive = Callable[..., FakeLauncher]
 
 
 @pytest.fixture
@@ -31,5 +33,26 @@ def serve(tmp_path: Path) -> Serve:
                 await scenario(server)
 
         asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture
+def drive(serve: Serve) -> Drive:
+    """Return what runs a scenario with one client and a model at work."""
+
+    def run(scenario: lanes.Scenario, launcher: FakeLauncher | None = None, **settings: Any) -> FakeLauncher:
+        workers = launcher or FakeLauncher()
+
+        async def body(server: Server) -> None:
+            await server.register("url=noop-1.0.mar&initial_workers=1&synchronous=true")
+            client = await lanes.connect(server)
+            try:
+                await scenario(server, client)
+            finally:
+                await client.close()
+
+        serve(body, workers, **settings)
+        return workers
 
     return run

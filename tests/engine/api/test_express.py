@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import pytest
-from yarl import URL
 
-from engine.api.express import ExpressLane
-from engine.api.request import Begun
-from tests.engine.api.conftest import Serve
+from tests.engine.api.conftest import Drive
+from tests.support.lanes import Client, closed_lane, connect, lines_of, written
 from tests.support.servers import Server, until
 from tests.support.workers import FakeLauncher
 
 POST = "POST /predictions/noop HTTP/1.1"
-NEW_EACH_TIME = re.compile(rb"(?<=\r\nx-request-id: )[0-9a-f-]{36}|(?<=\r\nDate: )\w{3}, [^\r]*GMT")
 
 
 class Seen(NamedTuple):
@@ -30,90 +25,8 @@ class Seen(NamedTuple):
     express: bool
 
 
-class Client:
-    """A connection for the inference API, byte by byte."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._host = host
-
-    def send(self, head: str, *fields: str, body: bytes = b"") -> None:
-        lines = [head, f"Host: {self._host}", *fields, *([f"Content-Length: {len(body)}"] if body else [])]
-        self.write("".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n" + body)
-
-    def write(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def answer(self) -> tuple[bytes, bytes]:
-        """Head and body of the next answer."""
-        async with asyncio.timeout(10):
-            head = await self._reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            return head, await self._reader.readexactly(int(length[1]) if length else 0)
-
-    async def is_closed(self) -> bool:
-        async with asyncio.timeout(10):
-            return await self._reader.read(1) == b""
-
-    async def close(self) -> None:
-        self._writer.close()
-        await self._writer.wait_closed()
-
-
-async def connect(server: Server) -> Client:
-    url = URL(server.host.addresses["inference"])
-    reader, writer = await asyncio.open_connection(url.host, url.port)
-    return Client(reader, writer, f"{url.host}:{url.port}")
-
-
-@contextmanager
-def written() -> Iterator[list[bool]]:
-    """Note for each request that came into the express lane whether its answer was written there."""
-    found: list[bool] = []
-    real = ExpressLane.written
-
-    def note(lane: ExpressLane, begun: Begun) -> bytes | None:
-        answer = real(lane, begun)
-        found.append(answer is not None)
-        return answer
-
-    with patch.object(ExpressLane, "written", note):
-        yield found
-
-
-@contextmanager
-def closed_lane() -> Iterator[None]:
-    with patch.object(ExpressLane, "recognised", lambda _lane, _head: None):
-        yield
-
-
-Scenario = Callable[[Server, Client], Awaitable[None]]
-
-
 @pytest.fixture
-def drive(serve: Serve) -> Callable[..., FakeLauncher]:
-    """Return what runs a scenario with one client and a model at work."""
-
-    def run(scenario: Scenario, launcher: FakeLauncher | None = None, **settings: Any) -> FakeLauncher:
-        workers = launcher or FakeLauncher()
-
-        async def body(server: Server) -> None:
-            await server.register("url=noop-1.0.mar&initial_workers=1&synchronous=true")
-            client = await connect(server)
-            try:
-                await scenario(server, client)
-            finally:
-                await client.close()
-
-        serve(body, workers, **settings)
-        return workers
-
-    return run
-
-
-@pytest.fixture
-def exchange(drive: Callable[..., FakeLauncher]) -> Callable[..., Seen]:
+def exchange(drive: Drive) -> Callable[..., Seen]:
     """Return what sends one request and tells what came of it."""
 
     def run(request: tuple[str, ...], body: bytes, answer: tuple[int, str, dict[str, str], bytes], **more: Any) -> Seen:
@@ -122,7 +35,7 @@ def exchange(drive: Callable[..., FakeLauncher]) -> Callable[..., Seen]:
         async def scenario(_server: Server, client: Client) -> None:
             client.send(*request, body=body)
             head, content = await client.answer()
-            got.extend([*sorted(NEW_EACH_TIME.sub(b"", head).split(b"\r\n")), content])
+            got.extend([*lines_of(head), content])
 
         with written() as found:
             launcher = drive(scenario, FakeLauncher(answer=answer), **more)
@@ -176,7 +89,7 @@ REQUESTS: list[tuple[tuple[str, ...], bytes, bool]] = [
     (("POST /predictions/no%6Fp HTTP/1.1",), b"x", False),
     (("POST /predictions/noop/ HTTP/1.1",), b"x", False),
     (("POST /v1/models/noop:predict HTTP/1.1",), b"x", False),
-    ((POST,), bytes(64 * 1024 + 1), False),
+    ((POST,), bytes(range(256)) * 4096, True),
 ]
 
 
@@ -207,7 +120,7 @@ def test_a_handler_sees_the_same_by_either_lane(
         ("Upgrade: h2c", "Connection: Upgrade"),
     ],
 )
-def test_what_is_refused_is_refused_by_either_lane(drive: Callable[..., FakeLauncher], fields: tuple[str, ...]) -> None:
+def test_what_is_refused_is_refused_by_either_lane(drive: Drive, fields: tuple[str, ...]) -> None:
     async def scenario(_server: Server, client: Client) -> None:
         client.send(POST, *fields)
         client.write(b"{}")
@@ -228,7 +141,7 @@ def test_answers_carry_what_the_settings_ask_for(exchange: Callable[..., Seen]) 
     assert b"Access-Control-Allow-Methods: POST" in seen.answer
 
 
-def test_a_body_may_come_in_pieces_and_several_requests_in_one(drive: Callable[..., FakeLauncher]) -> None:
+def test_a_body_may_come_in_pieces_and_several_requests_in_one(drive: Drive) -> None:
     async def scenario(_server: Server, client: Client) -> None:
         with written() as found:
             client.send(POST, "Content-Length: 6")
@@ -246,7 +159,29 @@ def test_a_body_may_come_in_pieces_and_several_requests_in_one(drive: Callable[.
     assert ["X-Third" in job["headers"] for job in jobs] == [False, False, False, True]
 
 
-def test_what_is_added_to_the_headers_of_a_request_is_not_seen_by_the_next(drive: Callable[..., FakeLauncher]) -> None:
+def test_a_client_that_sends_ahead_is_read_again_after_its_answer(drive: Drive) -> None:
+    launcher = FakeLauncher(holding=True)
+
+    async def scenario(_server: Server, client: Client) -> None:
+        for batch in (1, 2):
+            launcher.received.clear()
+            client.send(POST, body=b"{}")
+            await launcher.received.wait()
+            launcher.received.clear()
+            client.send(POST, body=b"{}")
+            for _ in range(20):
+                await asyncio.sleep(0)
+            launcher.workers[0].reply(2 * batch - 1)
+            await launcher.received.wait()
+            launcher.workers[0].reply(2 * batch)
+            assert [(await client.answer())[1] for _ in range(2)] == [b"OK"] * 2
+
+    with written() as found:
+        drive(scenario, launcher)
+    assert found == [True] * 4
+
+
+def test_what_is_added_to_the_headers_of_a_request_is_not_seen_by_the_next(drive: Drive) -> None:
     async def scenario(server: Server, client: Client) -> None:
         real = server.engine.predict
 
@@ -264,7 +199,7 @@ def test_what_is_added_to_the_headers_of_a_request_is_not_seen_by_the_next(drive
     assert [job["headers"]["X-Added"] for job in jobs] == ["yes", "yes"]
 
 
-def test_a_connection_goes_on_with_whatever_comes_next(drive: Callable[..., FakeLauncher]) -> None:
+def test_a_connection_goes_on_with_whatever_comes_next(drive: Drive) -> None:
     async def scenario(_server: Server, client: Client) -> None:
         client.send(POST, body=b"{}")
         client.send("GET /ping HTTP/1.1")
@@ -276,7 +211,7 @@ def test_a_connection_goes_on_with_whatever_comes_next(drive: Callable[..., Fake
     drive(scenario)
 
 
-def test_a_model_that_is_not_there_is_told_by_the_other_lane(drive: Callable[..., FakeLauncher]) -> None:
+def test_a_model_that_is_not_there_is_told_by_the_other_lane(drive: Drive) -> None:
     async def scenario(server: Server, client: Client) -> None:
         client.send("POST /predictions/nobody HTTP/1.1", body=b"{}")
         head, body = await client.answer()
@@ -288,7 +223,7 @@ def test_a_model_that_is_not_there_is_told_by_the_other_lane(drive: Callable[...
     drive(scenario)
 
 
-def test_a_client_that_hangs_up_leaves_the_queue(drive: Callable[..., FakeLauncher]) -> None:
+def test_a_client_that_hangs_up_leaves_the_queue(drive: Drive) -> None:
     launcher = FakeLauncher(holding=True)
 
     async def scenario(server: Server, client: Client) -> None:
@@ -309,7 +244,7 @@ def test_a_client_that_hangs_up_leaves_the_queue(drive: Callable[..., FakeLaunch
     drive(scenario, launcher)
 
 
-def test_a_stop_waits_for_the_answer(drive: Callable[..., FakeLauncher]) -> None:
+def test_a_stop_waits_for_the_answer(drive: Drive) -> None:
     launcher = FakeLauncher(holding=True)
 
     async def scenario(server: Server, client: Client) -> None:

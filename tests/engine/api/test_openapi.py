@@ -114,7 +114,6 @@ class IdleEngine:
 @pytest.mark.parametrize(
     ("act", "name"),
     [
-        (management.list_models, "listModels"),
         (management.scale, "setAutoScale"),
         (management.scale, "version_setAutoScale"),
         (management.unregister, "unregisterModel"),
@@ -130,6 +129,14 @@ def test_what_is_documented_is_used(act: management.Act, name: str) -> None:
     assert {parameter.name for parameter in row.parameters} == given.used - {"model_name", "model_version"} | (
         {"model_version"} if name == "setAutoScale" else set()
     )
+
+
+def test_what_is_documented_of_a_list_is_used() -> None:
+    given = Given(read_parameters(management.PAGING, {}))
+
+    management.list_models(IdleEngine(), given)  # type: ignore[arg-type]
+
+    assert {parameter.name for parameter in management.PAGING} == given.used
 
 
 def test_a_registration_takes_exactly_what_is_documented() -> None:

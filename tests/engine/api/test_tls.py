@@ -11,10 +11,14 @@ import pytest
 
 from engine.errors import SettingsError
 from engine.settings import Address
+from tests.support.archives import archive
 from tests.support.certificates import make_certificate
+from tests.support.lanes import written
 from tests.support.servers import make_home, make_settings, serving
+from tests.support.workers import FakeLauncher
 
 FREE = Address("https", "127.0.0.1", 0)
+LARGE = bytes(range(256)) * 4096 * 8
 
 
 def test_an_https_address_answers_over_tls_alone(tmp_path: Path) -> None:
@@ -35,6 +39,29 @@ def test_an_https_address_answers_over_tls_alone(tmp_path: Path) -> None:
             assert strange.status == 403
 
     asyncio.run(body())
+
+
+def test_large_bodies_and_answers_pass_tls_whole(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    settings = make_settings(
+        inference_address=FREE, certificate_file=certificate, private_key_file=key, max_response_size=len(LARGE)
+    )
+    launcher = FakeLauncher(answer=(0, "", {}, LARGE))
+    home = make_home(tmp_path)
+    archive(home.model_store)
+
+    async def body() -> None:
+        async with serving(home, settings, launcher) as server:
+            await server.register("url=noop-1.0.mar&initial_workers=1&synchronous=true")
+            trusted = ssl.create_default_context(cafile=str(certificate))
+            with written() as found:
+                for _ in range(2):
+                    answer = await server.predict("noop", data=LARGE[: 1024**2], ssl=trusted)
+                    assert (answer.status, answer.body) == (200, LARGE)
+            assert found == [True, True]
+
+    asyncio.run(body())
+    assert [job["inputs"][0][2] for job in launcher.workers[0].jobs] == [1024**2] * 2
 
 
 def start(tmp_path: Path, **files: Path) -> None:

@@ -23,6 +23,13 @@ async def test_a_job_describes_its_inputs() -> None:
 
 
 @virtual_time
+async def test_what_came_in_pieces_is_one_input_and_stays_in_pieces() -> None:
+    job = Job("id-1", {}, [Input("body", "", b"abc", (b"de", b"f")), Input("more", "", b"g")])
+    assert job.meta["inputs"] == [("body", "", 6), ("more", "", 1)]
+    assert job.parts == [b"abc", b"de", b"f", b"g"]
+
+
+@virtual_time
 async def test_an_answer_carries_what_the_handler_set() -> None:
     job = Job("id-1", {}, [])
     job.answer((3, 201, "Made", {"x": "y"}), memoryview(b"abc"), last=True)
