@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -45,10 +46,13 @@ def _run(settings: Settings, home: Home) -> int:
     except OSError as error:
         print(f"Marina cannot write its log: {error}", file=sys.stderr)  # noqa: T201 - there is no log to say it in
         return 1
+    # What the imports made stays for good: looking through it again and again would hold requests up.
+    gc.freeze()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(serve(settings, home))
     finally:
+        gc.unfreeze()
         logs.close()
 
 
