@@ -202,6 +202,8 @@ def _split(body: bytes | memoryview) -> tuple[memoryview, memoryview]:
 
 def _is_short(reply: Reply) -> bool:
     """Whether the head of an answer may be remembered: a handler must not fill the memory with heads of its own."""
+    if not reply.headers:
+        return len(reply.phrase) <= LONGEST_HEAD
     return sum(len(name) + len(value) for name, value in reply.headers.items()) + len(reply.phrase) <= LONGEST_HEAD
 
 

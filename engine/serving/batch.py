@@ -106,7 +106,7 @@ class Batch:
 
     def _check(self, results: list[Result], body: memoryview) -> None:
         count = len(self.jobs)
-        if len(results) != count or sum(result[0] for result in results) != len(body):
+        if len(results) != count or sum([result[0] for result in results]) != len(body):
             self.failed(500, DIED)
             raise FrameError(f"{len(results)} answers of {len(body)} bytes do not fit {count} requests")
 

@@ -189,7 +189,7 @@ class JobQueue(Discipline):
         """Send full batches to the busy workers that have room for one."""
         while self._ahead.room and len(self._pending) >= self._batch_size:
             jobs = self._take(self._batch_size)
-            if sum(len(part) for job in jobs for part in job.parts) > LARGEST:
+            if sum([len(part) for job in jobs for part in job.parts]) > LARGEST:
                 self._pending.extendleft(reversed(jobs))
                 return
             if jobs:

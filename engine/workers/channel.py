@@ -196,7 +196,7 @@ class Channel(asyncio.BufferedProtocol):
             "ahead": self._claims.paths if self._claims is not None else None,
             "shared_memory": self._memory.path if self._memory is not None else None,
         }
-        self._write(encode_head(Kind.LOAD, encode_json({**meta, **lent}), 0), ())
+        self._write(encode_head(Kind.LOAD, encode_json({**meta, **lent}), 0), (), 0)
 
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         """Send a batch; `bodies` are the inputs of all jobs in order.
@@ -214,7 +214,7 @@ class Channel(asyncio.BufferedProtocol):
         self._next_batch = batch
         self._batches[batch] = sent = SentBatch(listener, jobs)
         self.requests += len(jobs)
-        self._write(head, bodies)
+        self._write(head, bodies, size)
         self._expect_answer(sent)
 
     def send_ahead(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
@@ -225,11 +225,11 @@ class Channel(asyncio.BufferedProtocol):
         if self._claims is None:
             return
         batch = self._next_batch + 1
-        encoded = encode_json(jobs)
+        encoded, size = encode_json(jobs), sum(map(len, bodies))
         meta = b'{"batch":%d,"ahead":%d,"jobs":%b}' % (batch, self._claims.offer(batch), encoded)
         self._next_batch = batch
         self._batches[batch] = self._ahead = SentBatch(listener, jobs)
-        self._write(encode_head(Kind.PREDICT, meta, sum(map(len, bodies))), bodies)
+        self._write(encode_head(Kind.PREDICT, meta, size), bodies, size)
 
     def take_back(self) -> bool:
         """Have the batch back that was sent ahead; False when there is none, or the worker has begun it by now."""
@@ -399,11 +399,11 @@ class Channel(asyncio.BufferedProtocol):
             self._claims.close()
             self._claims = None
 
-    def _write(self, head: bytes, bodies: Sequence[bytes]) -> None:
+    def _write(self, head: bytes, bodies: Sequence[bytes], size: int) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if len(head) + sum(map(len, bodies)) <= JOIN_BELOW:
+        if len(head) + size <= JOIN_BELOW:
             transport.write(b"".join((head, *bodies)))
             return
         transport.write(head)
