@@ -138,7 +138,8 @@ def soak(process: Process, workers: list[psutil.Process]) -> tuple[Counter[str],
         started = time.monotonic()
         outcomes.update(send(urlsplit(process.inference).netloc, requests, number))
         rate = requests / (time.monotonic() - started)
-        wait_for(lambda: itself.num_fds() <= at_rest + 1)
+        # The memory that is shared with a worker is mapped with its first large body, which takes a descriptor.
+        wait_for(lambda: itself.num_fds() <= at_rest + 1 + WORKERS)
         samples.append(look(process, workers))
         print(f"\n{outcomes.total():>9,} requests, {rate:,.0f}/s; {samples[-1]}", end="", flush=True)  # noqa: T201 - `make soak` shows it
     print()  # noqa: T201 - see above
