@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .frames import CLAIM
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 class Claims:
     """Tells whether a batch may be begun. Each is asked for once, in the order in which they came."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        """Open the pipes; raises OSError when this process may not."""
-        self._pipes = [os.open(path, os.O_RDONLY | os.O_NONBLOCK) for path in paths]
-        self._claimed = [0 for _ in paths]
+    def __init__(self, places: Sequence[Sequence[str]]) -> None:
+        """Open the pipes, each a path and its name; raises OSError when this process may not."""
+        self._pipes = [os.open(path, os.O_RDONLY | os.O_NONBLOCK) for path, _ in places]
+        self._claimed = [0 for _ in places]
 
     def take(self, pipe: int, batch: int) -> bool:
         """Claim `batch`, whose number is in that pipe; False when the engine has taken it back."""
@@ -38,11 +39,14 @@ class Claims:
         return int(CLAIM.unpack(number)[0]) if number else 0
 
 
-def open_claims(paths: Sequence[str] | None) -> Claims | None:
-    """Return the ends of the pipes at `paths`; None when there are none, or this process may not open them."""
-    if paths is None:
+def open_claims(places: Sequence[Sequence[str]] | None) -> Claims | None:
+    """Return the ends of the pipes at `places`; None when there are none, or this process may not open them."""
+    if places is None:
         return None
     try:
-        return Claims(paths)
+        # Among other processes, as in a container, a path may lead to a pipe of anybody's.
+        if any(str(Path(path).readlink()) != name for path, name in places):
+            return None
+        return Claims(places)
     except OSError:
         return None

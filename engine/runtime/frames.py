@@ -16,7 +16,7 @@ What each kind carries:
                  one), config_file (its path inside model_dir, "" without one), server_version, max_response_size,
                  continuous (a batch comes again, see PREDICT), asynchronous (several batches at a time, see PREDICT),
                  model_metrics ({type: [{"name", "unit", "dimensions"}]}, the metrics declared beforehand),
-                 metrics_config (the file that declares them), ahead (the pipes of `engine.workers.claims`, or null),
+                 metrics_config (the file that declares them), ahead (`places` of `engine.workers.claims`, or null),
                  shared_memory (where the worker finds the memory that it shares with the engine, or null).
     LOADED       worker to engine: device ("cpu", "cuda:0"), ahead and shared_memory (whether it could open them).
     LOAD_FAILED  worker to engine, which then leaves: code (500, or 507 out of memory), message (one line), traceback.

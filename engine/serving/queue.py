@@ -77,7 +77,7 @@ class JobQueue(Discipline):
 
     def hand_over(self, take: Callable[[Job], bool]) -> None:
         """Offer `take` every job that waits; those it takes are no longer this queue's."""
-        self._pending.extendleft(reversed(self._ahead.take_all_back()))
+        self._put_back(self._ahead.take_all_back())
         self._sweep()
         staying = deque(job for job in self._pending if not take(job))
         self.accepted -= len(self._pending) - len(staying)
@@ -106,10 +106,14 @@ class JobQueue(Discipline):
         self._let_retired_go()
 
     def _have_back(self, jobs: list[Job]) -> None:
-        """Let jobs that were sent ahead wait here again, before all others, and give them to whoever can take them."""
-        self._pending.extendleft(reversed(jobs))
+        """Put back jobs that were sent ahead, and give them to whoever can take them."""
+        self._put_back(jobs)
         if jobs and self._gathering is None:
             self._dispatch()
+
+    def _put_back(self, jobs: list[Job]) -> None:
+        """Let jobs wait here again, before all others."""
+        self._pending.extendleft(reversed(jobs))
 
     def _forget(self, channel: Channel) -> None:
         self._serving.discard(channel)
@@ -126,7 +130,7 @@ class JobQueue(Discipline):
         if channel.has_room and channel not in self._retiring:
             self._ahead.room[channel] = None
         if late:
-            self._pending.extendleft(reversed(self._ahead.take_back_oldest()))
+            self._put_back(self._ahead.take_back_oldest())
         self._send_ahead()
 
     def _offer(self, channel: Channel) -> None:
@@ -135,7 +139,7 @@ class JobQueue(Discipline):
             del self._ahead.room[channel]
         self._idle.append(channel)
         if self._ahead.batches:
-            self._pending.extendleft(reversed(self._ahead.take_back_oldest()))
+            self._put_back(self._ahead.take_back_oldest())
         self._let_retired_go()
         if self._pending and self._gathering is None:
             self._dispatch()
@@ -190,7 +194,7 @@ class JobQueue(Discipline):
         while self._ahead.room and len(self._pending) >= self._batch_size:
             jobs = self._take(self._batch_size)
             if sum([len(part) for job in jobs for part in job.parts]) > LARGEST:
-                self._pending.extendleft(reversed(jobs))
+                self._put_back(jobs)
                 return
             if jobs:
                 self._ahead.send(Batch(self, jobs))
@@ -230,7 +234,7 @@ class JobQueue(Discipline):
 
     def fail_waiting(self, status: int, message: str) -> None:
         """Fail every job that waits."""
-        self._pending.extendleft(reversed(self._ahead.take_all_back()))
+        self._put_back(self._ahead.take_all_back())
         self.failed += len(self._pending)
         while self._pending:
             self._pending.popleft().fail(status, message)

@@ -193,7 +193,7 @@ class Channel(asyncio.BufferedProtocol):
         """Send LOAD, with memory to share; `engine.runtime.frames` lists what `meta` holds."""
         self._claims, self._memory = claims(), make_memory()
         lent = {
-            "ahead": self._claims.paths if self._claims is not None else None,
+            "ahead": self._claims.places if self._claims is not None else None,
             "shared_memory": self._memory.path if self._memory is not None else None,
         }
         self._write(encode_head(Kind.LOAD, encode_json({**meta, **lent}), 0), (), 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from engine.runtime.frames import CLAIM
 
@@ -29,9 +30,10 @@ class Claims:
         self._turn = 0
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """Where a process of the same user opens the pipes to read."""
-        return tuple(f"/proc/{os.getpid()}/fd/{read}" for read, _ in self._pipes)
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Where a process of the same user opens the pipes to read, and what the system calls each."""
+        paths = (f"/proc/{os.getpid()}/fd/{read}" for read, _ in self._pipes)
+        return tuple((path, str(Path(path).readlink())) for path in paths)
 
     def offer(self, batch: int) -> int:
         """Let the worker begin `batch` and return in which pipe it finds the number.

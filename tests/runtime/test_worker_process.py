@@ -397,7 +397,7 @@ SLOWLY = """
 def test_a_worker_begins_what_came_ahead_unless_it_was_taken_back(start_worker: Start, tmp_path: Path) -> None:
     worker, pipes, gate = start_worker(SLOWLY), Claims(), tmp_path / "gate"
     os.mkfifo(gate)
-    assert worker.load("h.py", ahead=pipes.paths).meta["ahead"]
+    assert worker.load("h.py", ahead=pipes.places).meta["ahead"]
     worker.send(str(gate).encode(), content_type="")
     with gate.open("w") as fifo:
         for batch in (8, 9):
@@ -415,4 +415,4 @@ def test_a_worker_begins_what_came_ahead_unless_it_was_taken_back(start_worker: 
 
 def test_a_worker_that_cannot_open_the_pipes_says_so(start_worker: Start) -> None:
     worker = start_worker(ECHO)
-    assert worker.load("h.py", ahead=["/nowhere"]).meta["ahead"] is False
+    assert worker.load("h.py", ahead=[("/nowhere", "pipe:[1]")]).meta["ahead"] is False

@@ -60,15 +60,15 @@ def test_the_next_batch_is_taken_back_before_the_worker_has_read_the_number_of_t
 
 def test_a_worker_whose_engine_has_gone_begins_nothing() -> None:
     with a_pipe() as ours:
-        theirs = open_claims(ours.paths)
+        theirs = open_claims(ours.places)
     assert theirs is not None
     assert not theirs.take(0, 1)
     close(theirs)
 
 
-@pytest.mark.parametrize("paths", [None, ("/proc/self/fd/nothing",)])
-def test_a_worker_without_a_pipe_has_no_claims(paths: tuple[str, ...] | None) -> None:
-    assert open_claims(paths) is None
+@pytest.mark.parametrize("places", [None, [("/proc/self/fd/nothing", "pipe:[1]")]])
+def test_a_worker_without_a_pipe_has_no_claims(places: list[tuple[str, str]] | None) -> None:
+    assert open_claims(places) is None
 
 
 def test_there_are_no_claims_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_there_are_none_either_when_the_process_may_open_nothing_more(monkeypatc
 
 @contextmanager
 def opened(ours: Claims) -> Iterator[TheirClaims]:
-    theirs = open_claims(ours.paths)
+    theirs = open_claims(ours.places)
     assert theirs is not None
     yield theirs
     close(theirs)
@@ -101,3 +101,11 @@ def opened(ours: Claims) -> Iterator[TheirClaims]:
 def close(theirs: TheirClaims) -> None:
     for end in theirs._pipes:
         os.close(end)
+
+
+def test_a_worker_does_not_read_from_a_pipe_that_is_another_s() -> None:
+    with a_pipe() as ours, a_pipe() as others:
+        ours.offer(7)
+        exchanged = [(path, name) for (path, _), (_, name) in zip(ours.places, others.places, strict=True)]
+        assert open_claims(exchanged) is None
+        assert ours.take_back()
