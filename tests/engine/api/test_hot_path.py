@@ -21,7 +21,7 @@ from tests.support.servers import Server
 from tests.support.workers import FakeLauncher
 
 # For one no-op request to a listener, on CPython 3.11 with the aiohttp of constraints.txt. Lower when less will do.
-CALLS = 139
+CALLS = 128
 CALLBACKS = 7
 MAY_GROW = 1.1
 GROWN = (
