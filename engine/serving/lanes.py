@@ -1,4 +1,7 @@
-"""A sequence of requests, and the worker that it keeps to. Plain state of `engine.serving.sequences`; on the loop."""
+"""Sequences of requests, the workers that they keep to, and the ids of those that have expired.
+
+Plain state of `engine.serving.sequences`; on the loop.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     from engine.serving.batch import Batch
     from engine.serving.jobs import Job, Reply
     from engine.workers.channel import Channel
+
+
+MOST_EXPIRED = 10_000
 
 
 class Sequence:
@@ -41,6 +47,32 @@ class Sequence:
     def first(self) -> Job | None:
         """The job that comes next."""
         return next(iter(self.jobs.values()), None)
+
+
+class ExpiredSequences:
+    """Ids of sequences that expired or lost their worker: the newest `MOST_EXPIRED`."""
+
+    def __init__(self) -> None:
+        """Start without an id."""
+        self._refused: OrderedDict[str, bool] = OrderedDict()
+
+    def add(self, name: str, *, refused: bool) -> None:
+        """Refuse the next request under this id, unless one was `refused` already."""
+        self._refused[name] = refused
+        self._refused.move_to_end(name)
+        if len(self._refused) > MOST_EXPIRED:
+            self._refused.popitem(last=False)
+
+    def refuses(self, name: str) -> bool:
+        """Whether a request under this id is refused: the first one after `add`."""
+        if self._refused.get(name, True):
+            return False
+        self._refused[name] = True
+        return True
+
+    def forget(self, name: str) -> bool:
+        """Forget the id, whose client begins a new sequence; returns whether it was known."""
+        return self._refused.pop(name, None) is not None
 
 
 class Lane:

@@ -7,6 +7,11 @@ a handler closes sequences by the response header `ts_request_sequence_end`, and
 
 A new sequence goes to whichever worker is free first. When a worker dies, its sequences are closed and what waits in
 them fails: another worker would not know what came before.
+
+After a sequence has expired, or has lost its worker, the next request under its id is refused, so that its client
+learns that the state is gone. The request after that begins a new sequence, and the handler gets
+`ts_request_sequence_start` with it. Ids that Marina made are not used again. (TorchServe gives such a request to
+another worker, whose handler does not know the sequence.)
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from uuid import uuid4
 from engine.serving.batch import Batch
 from engine.serving.continuous import ContinuousBatch
 from engine.serving.discipline import NO_WORKER, STOPPED, Discipline
-from engine.serving.lanes import Lane, Sequence
+from engine.serving.lanes import ExpiredSequences, Lane, Sequence
 from engine.serving.queue import BUSY
 from engine.workers.channel import DIED
 
@@ -34,7 +39,9 @@ if TYPE_CHECKING:
 SEQUENCE_ID = "ts_request_sequence_id"
 SEQUENCE_START = "ts_request_sequence_start"
 SEQUENCE_END = "ts_request_sequence_end"
+GENERATED_ID = "ts-seq-"  # TorchServe's prefix
 CLOSED = "The handler has closed the sequence before the request could run."
+EXPIRED = "The sequence has expired, or its worker has stopped, and its state is lost. Begin a new sequence."
 
 
 class SequenceQueue(Discipline):
@@ -48,6 +55,7 @@ class SequenceQueue(Discipline):
         self._delay = max_batch_delay
         self._descriptions = descriptions
         self._open: dict[str, Sequence] = {}
+        self._expired = ExpiredSequences()
         self._lanes: dict[Channel, Lane] = {}
         # The line of sequences that keep to no worker yet.
         self._unbound: deque[Sequence] = deque()
@@ -77,7 +85,7 @@ class SequenceQueue(Discipline):
         self.expected = workers
         if workers == 0 and not self._lanes:
             self.fail_waiting(503, STOPPED)
-            self._open.clear()
+            self._expire(list(self._open))
             self._unbound.clear()
 
     def fail_waiting(self, status: int, message: str) -> None:
@@ -95,8 +103,10 @@ class SequenceQueue(Discipline):
     def _sequence_of(self, headers: dict[str, str]) -> Sequence | str:
         """Return the sequence that a request belongs to, a new one if need be; or why it is refused."""
         now = asyncio.get_running_loop().time()
-        sequence = self._open.get(headers.get(SEQUENCE_ID, ""))
+        name = headers.get(SEQUENCE_ID, "")
+        sequence = self._open.get(name)
         if sequence is not None and self._has_ended(sequence, now):
+            self._expire([name])
             sequence = None
         if self._rules.job_tickets and not self._has_ticket(sequence):
             return BUSY
@@ -112,15 +122,26 @@ class SequenceQueue(Discipline):
     def _begin(self, headers: dict[str, str], now: float) -> Sequence | str:
         limit = self._rules.max_sequences
         if len(self._open) >= limit:
-            self._open = {name: found for name, found in self._open.items() if not self._has_ended(found, now)}
-        name = headers.get(SEQUENCE_ID)
-        if len(self._open) >= limit and name not in self._open:
+            self._expire([name for name, found in self._open.items() if self._has_ended(found, now)])
+        if len(self._open) >= limit:
             return f"{limit} sequences are open (maxNumSequence). Try again when one has ended, or raise the number."
+        name = headers.get(SEQUENCE_ID)
+        if name and SEQUENCE_START not in headers:
+            if name.startswith(GENERATED_ID) or self._expired.refuses(name):
+                return EXPIRED
+            if self._expired.forget(name):
+                headers[SEQUENCE_START] = "true"
         if not name:
-            name = headers[SEQUENCE_ID] = f"ts-seq-{uuid4()}"
+            name = headers[SEQUENCE_ID] = f"{GENERATED_ID}{uuid4()}"
             headers[SEQUENCE_START] = "true"
         self._open[name] = sequence = Sequence(now)
         return sequence
+
+    def _expire(self, names: Iterable[str]) -> None:
+        """Close sequences whose state is lost; the next request is refused, unless a failed one has shown the loss."""
+        for name in names:
+            sequence = self._open.pop(name)
+            self._expired.add(name, refused=sequence.busy)
 
     def _has_ended(self, sequence: Sequence, now: float) -> bool:
         """Whether nothing of the sequence is left to do, and its time or its worker's is over."""
@@ -191,9 +212,9 @@ class SequenceQueue(Discipline):
         """Close the sequences of a worker that goes, and return them."""
         del self._lanes[lane.channel]
         lane.stop_gathering()
-        closed = [sequence for sequence in self._open.values() if sequence.lane is lane]
-        self._open = {name: found for name, found in self._open.items() if found.lane is not lane}
-        return closed
+        closed = {name: sequence for name, sequence in self._open.items() if sequence.lane is lane}
+        self._expire(closed)
+        return list(closed.values())
 
     def _let_retired_go(self) -> None:
         for lane in [lane for lane in self._lanes.values() if lane.leave is not None]:

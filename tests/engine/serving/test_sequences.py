@@ -200,15 +200,53 @@ async def test_more_sequences_than_may_be_open_are_refused_until_one_has_been_id
 
 
 @virtual_time
-async def test_a_sequence_that_was_idle_too_long_may_go_on_at_another_worker() -> None:
+async def test_a_sequence_that_was_idle_too_long_is_refused_once_and_then_begins_anew() -> None:
     setting = Setting(batch_size=1, sequence_max_idle=500)
     first, second = setting.worker(), setting.worker()
     setting.submit("a1", "b1")
     first.answers_all()
     second.answers_all()
     await asyncio.sleep(1)
-    setting.submit("c1", "a2")
+    assert "expired" in setting.offer("a2")
+    [_, again] = setting.submit("c1", "a2")
     assert (first.sent, second.sent) == ([["a1"], ["c1"]], [["b1"], ["a2"]])
+    assert again.meta["headers"][SEQUENCE_START] == "true", "the handler begins without the state of the old sequence"
+
+
+@virtual_time
+async def test_a_client_that_starts_an_expired_sequence_itself_is_not_refused() -> None:
+    setting = Setting(sequence_max_idle=500)
+    worker = setting.worker()
+    setting.submit("a1")
+    worker.answers_all()
+    await asyncio.sleep(1)
+    assert setting.offer("a2", **{SEQUENCE_START: "true"}) == ""
+    assert worker.sent == [["a1"], ["a2"]]
+
+
+@virtual_time
+async def test_an_expired_sequence_that_made_room_for_another_is_refused_too() -> None:
+    setting = Setting(sequence_max_idle=500, max_sequences=1)
+    worker = setting.worker()
+    setting.submit("a1")
+    worker.answers_all()
+    await asyncio.sleep(1)
+    setting.submit("b1")
+    worker.answers_all()
+    await asyncio.sleep(1)
+    assert "expired" in setting.offer("a2")
+
+
+@virtual_time
+async def test_an_id_that_the_queue_made_is_never_opened_again() -> None:
+    setting = Setting(sequence_max_idle=500)
+    worker = setting.worker()
+    job = Job("id", {}, [])
+    assert setting.queue.submit(job) == ""
+    worker.answers_all()
+    await asyncio.sleep(1)
+    own = {SEQUENCE_ID: job.meta["headers"][SEQUENCE_ID]}
+    assert ["expired" in setting.queue.submit(Job("later", dict(own), [])) for _ in range(2)] == [True, True]
 
 
 @virtual_time
@@ -219,6 +257,7 @@ async def test_a_sequence_that_is_too_old_takes_no_more_and_begins_anew_once_it_
     await asyncio.sleep(1.001)
     assert "sequenceTimeoutMSec" in setting.offer("a2")
     worker.answers_all()
+    assert "expired" in setting.offer("a2")
     assert setting.offer("a2") == ""
 
 
@@ -276,6 +315,7 @@ async def test_a_worker_that_retires_ends_its_sequences_and_begins_none() -> Non
         first.answers_all()
     assert (first.sent, second.sent, gone) == ([["a1"], ["a2"], ["a3"]], [["b1"]], [True])
     second.answers_all()
+    assert "expired" in setting.offer("a4"), "its state went with the first worker"
     setting.submit("a4")
     assert second.sent[1:] == [["a4"]]
 
