@@ -103,7 +103,10 @@ class Operation:
 
 
 def read_parameters(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value for each declared parameter; what is not declared is passed over (TorchServe).
+    """Return a value for each declared parameter; one that is not declared is ignored (TorchServe).
+
+    An empty text counts as not given, since clients with fixed forms send fields that were left empty. The text of a
+    required parameter is kept (TorchServe finds no archive for an empty `url`).
 
     Raises BadRequestError naming the parameter that is missing, of the wrong kind or out of its limits.
     """
@@ -111,7 +114,7 @@ def read_parameters(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -
 
 
 def _read(parameter: Parameter, value: Any) -> Any:
-    if value is None:
+    if value is None or (value == "" and not parameter.required):
         if parameter.required:
             raise BadRequestError(f"Parameter {parameter.name} is required.")
         return parameter.default

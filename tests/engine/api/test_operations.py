@@ -28,18 +28,25 @@ def test_a_whole_number_is_read_from_a_number_and_from_its_text(value: int) -> N
 
 @given(st.text())
 def test_any_other_text_is_refused_by_name(text: str) -> None:
-    assume(not (text.isascii() and text.lstrip("+-").isdigit()))
+    assume(text != "" and not (text.isascii() and text.lstrip("+-").isdigit()))
     with pytest.raises(BadRequestError, match=r"^count must be a whole number, not "):
         read(NUMBER, text)
 
 
 @pytest.mark.parametrize(
-    "value", ["", "abc", "1.5", "1e3", " 1", "1_000", "٣", "0x10", "9" * 5000, 1.5, True, [1], {"a": 1}]
+    "value", ["abc", "1.5", "1e3", " 1", "1_000", "٣", "0x10", "9" * 5000, 1.5, True, [1], {"a": 1}]
 )
 def test_what_is_no_whole_number_is_refused(value: object) -> None:
     with pytest.raises(BadRequestError, match=r"^count must be a whole number") as caught:
         read(NUMBER, value)
     assert len(str(caught.value)) < 200
+
+
+def test_an_empty_parameter_counts_as_absent() -> None:
+    assert read(NUMBER, "") == 5
+    assert read(SWITCH, "") is False
+    assert read(Parameter("model_name", Kind.TEXT, ""), "") is None
+    assert read(TEXT, "") == ""
 
 
 @pytest.mark.parametrize(
