@@ -1,6 +1,7 @@
 """The members of an archive one after the other, checked before anybody touches them. Blocking; for a thread.
 
 A `.mar` is a zip, every other file a gzip-compressed tar whose members lose their first path component (TorchServe).
+A zip that was made of a folder, instead of what the folder holds, loses that component too.
 What is no plain file or folder, or has an unsafe name, stops the reading: nothing unsafe is skipped in silence.
 """
 
@@ -24,6 +25,7 @@ from tarfile import (  # type: ignore[attr-defined]  # typeshed leaves two of th
 from typing import BinaryIO, NamedTuple, Self, cast
 
 from engine.archives import names
+from engine.archives.manifest import MANIFEST_NAME
 from engine.errors import InvalidArchiveError
 
 
@@ -62,6 +64,7 @@ _MAX_DIRECTORY = 16 * 1024**2
 _MAX_TAR_HEADER = 1024**2
 _TAR_BUFFER = 64 * 1024
 _ENCRYPTED = 0x1
+_MACOS_FOLDER = "__MACOSX/"
 _UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError)
 
 
@@ -139,8 +142,25 @@ def _zip_members(archive: Path) -> Generator[tuple[str, Member], None, None]:
                 "in tar form must end in .tar.gz."
             )
         opened = stack.enter_context(zipfile.ZipFile(cast("BinaryIO", file)))
-        for info in opened.infolist():
-            yield info.orig_filename, _zip_member(archive, opened, info)
+        infos = opened.infolist()
+        top = _top_folder([info.orig_filename for info in infos])
+        for info in infos:
+            member = _zip_member(archive, opened, info)
+            if top:
+                # Before the component goes: a name that leads out must not become a harmless one.
+                with naming(archive, member.path):
+                    names.split(member.path)
+            yield info.orig_filename, member._replace(path=member.path.removeprefix(top))
+
+
+def _top_folder(members: list[str]) -> str:
+    """Return the folder, with its slash, that holds all members and the manifest; "" when there is none.
+
+    What macOS adds beside the folder stays where it is.
+    """
+    top = next((name.removesuffix(MANIFEST_NAME) for name in members if name.endswith(f"/{MANIFEST_NAME}")), "")
+    inside = all(name.startswith((top, _MACOS_FOLDER)) for name in members)
+    return top if inside and top.count("/") == 1 else ""
 
 
 def _zip_member(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:

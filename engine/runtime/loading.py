@@ -77,7 +77,7 @@ def read_manifest(model_dir: str) -> dict[str, Any] | None:
     path = Path(model_dir, "MAR-INF", "MANIFEST.json")
     if not path.is_file():
         return None
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = json.loads(path.read_bytes())  # bytes may begin with a byte order mark
     return manifest
 
 
@@ -90,7 +90,7 @@ def read_model_config(load: dict[str, Any]) -> Any:
         try:
             import yaml  # noqa: PLC0415 - an optional package, wanted only by models with a config file
 
-            return yaml.safe_load(Path(load["model_dir"], load["config_file"]).read_text(encoding="utf-8"))
+            return yaml.safe_load(Path(load["model_dir"], load["config_file"]).read_bytes())
         except ImportError:
             logger.debug("PyYAML is not installed for this interpreter")
         except (OSError, ValueError, yaml.YAMLError) as error:

@@ -158,6 +158,15 @@ def test_a_missing_manifest_is_none_and_a_broken_one_an_error(tmp_path: Path) ->
         read_manifest(str(tmp_path))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_of_an_archive_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "MAR-INF").mkdir()
+    (tmp_path / "MAR-INF" / "MANIFEST.json").write_text('{"runtime": "python"}', encoding=encoding)
+    (tmp_path / "c.yaml").write_text("threads: 2\n", encoding=encoding)
+    assert read_manifest(str(tmp_path)) == {"runtime": "python"}
+    assert read_model_config(load_meta(tmp_path, config_file="c.yaml")) == {"threads": 2}
+
+
 def test_a_config_file_keeps_keys_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("1: [a]\n")
     assert read_model_config(load_meta(tmp_path, config_file="c.yaml")) == {1: ["a"]}

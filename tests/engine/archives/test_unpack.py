@@ -53,6 +53,35 @@ def test_a_mar_comes_out_as_it_went_in(make_zip: Maker, out: Path) -> None:
     assert list(out.parent.iterdir()) == [out]
 
 
+def test_a_zip_of_a_folder_comes_out_without_the_folder(make_zip: Maker, out: Path) -> None:
+    archive = make_zip(
+        ("model/", b""),
+        ("model/h.py", b"x = 1"),
+        ("model/MAR-INF/MANIFEST.json", b"{}"),
+        ("__MACOSX/model/._h.py", b""),
+    )
+    unpack(archive, out)
+    assert tree(out) == {"MAR-INF/MANIFEST.json": b"{}", "h.py": b"x = 1", "__MACOSX/model/._h.py": b""}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("model/h.py", "model/MAR-INF/MANIFEST.json", "beside.py"),
+        ("model/h.py", "model/MAR-INF/MANIFEST.json", "MAR-INF/MANIFEST.json"),
+        ("a/b/h.py", "a/b/MAR-INF/MANIFEST.json"),
+        ("a/h.py", "a/config.json"),
+    ],
+)
+def test_any_other_folder_of_a_zip_stays(make_zip: Maker, out: Path, names: tuple[str, ...]) -> None:
+    unpack(make_zip(*((name, b"{}") for name in names)), out)
+    assert set(tree(out)) == set(names)
+
+
+def test_a_folder_that_leads_out_is_refused_before_it_is_taken_off(make_zip: Maker, out: Path) -> None:
+    refuse(make_zip(("../MAR-INF/MANIFEST.json", b"{}")), out, "leads out")
+
+
 @pytest.mark.parametrize("name", ["x.tar.gz", "x.model", "x", "x.MAR"])
 @pytest.mark.parametrize("root", ["root/", "./"])
 def test_any_other_file_is_a_gzipped_tar_that_loses_its_first_component(
