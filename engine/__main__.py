@@ -40,12 +40,8 @@ def main() -> int:
 
 
 def _run(settings: Settings, home: Home) -> int:
-    logs = Logs(home.logs)
-    try:
-        logs.open()
-    except OSError as error:
-        print(f"Marina cannot write its log: {error}", file=sys.stderr)  # noqa: T201 - there is no log to say it in
-        return 1
+    logs = Logs(home.logs, settings.log_options)
+    logs.open()
     # What the imports made stays for good: looking through it again and again would hold requests up.
     gc.freeze()
     try:

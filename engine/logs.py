@@ -1,8 +1,7 @@
 """Where log lines go: the console, and rotated files written by a thread of its own so that the loop never waits.
 
-What handlers print has a file of its own with TorchServe's name, so that it drives no line of Marina's out; how workers
-ended is in both. Metrics that `metrics_mode` sends to logs have files with TorchServe's names too, and are not on the
-console.
+`engine.log_files` says which files there are. A file or folder that cannot be written gives a warning, and Marina goes
+on without that file.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ import queue
 import sys
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
-from engine.metrics.lines import MODEL_LOG, SERVER_LOG
-from engine.workers.log import EVENTS_LOG, PRINTED_LOG
+from engine.log_files import SERVER_LOG, LogFile, LogLayout, default_layout, torchserve_loggers
+from engine.settings.log_options import MARINAS_OWN, LogOptions
+from engine.workers.log import PRINTED_LOG
 
-FILE_NAME = "marina.log"
-WORKERS_FILE_NAME = "model_log.log"
-# The files of the loggers that metrics go to.
-METRICS_FILES = {SERVER_LOG: "ts_metrics.log", MODEL_LOG: "model_metrics.log"}
-MAX_BYTES = 10 * 1024 * 1024
-FILES_KEPT = 5
 # Lines that wait to be written, for instance to a console that somebody has halted.
 MOST_WAITING = 20_000
+# Marina's loggers by TorchServe's names for them; every other one has the same name.
+_LOGGERS = {"": ("",), SERVER_LOG: ("engine", "gui", "marina"), "MODEL_LOG": (PRINTED_LOG,)}
+
+log = logging.getLogger(__name__)
 
 
 class LineQueue(QueueHandler):
@@ -51,42 +50,48 @@ class LineQueue(QueueHandler):
 class Logs:
     """Collects every log line of the process from `open` to `close`."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is made when missing."""
+    def __init__(self, folder: Path, options: LogOptions = MARINAS_OWN, console: TextIO | None = None) -> None:
+        """`folder` is that of the home. `console` stands in for standard error, which a program may not have."""
         self._folder = folder
+        self._options = options
+        self._console = console or sys.stderr
         self._listener: QueueListener | None = None
         self._handler: QueueHandler | None = None
+        self._levels: dict[str, int] = {}
 
     def open(self) -> None:
-        """Begin to collect. Blocking, for the file is opened; call it before the loop runs."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file, workers = self._file(FILE_NAME), self._file(WORKERS_FILE_NAME)
-        file.addFilter(_is_not_printed)
-        workers.addFilter(_is_of_workers)
-        # A windowed program may have no console at all.
-        console = [logging.StreamHandler(sys.stderr)] if sys.stderr else []
-        told: list[logging.Handler] = [file, workers, *console]
-        form = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        for target in told:
-            target.setFormatter(form)
-            target.addFilter(_is_for_people)
-        targets = [*told, *(self._metrics_file(name, file_name) for name, file_name in METRICS_FILES.items())]
+        """Begin to collect. Blocking, for files are opened; call it before the loop runs."""
+        layout = default_layout(self._options, self._folder)
+        targets: list[logging.Handler] = []
+        problems = list(layout.problems)
+        for file in layout.files:
+            try:
+                targets.append(self._opened(file))
+            except OSError as error:
+                problems.append(f"There is no log file {file.path}: {error.strerror or error}.")
+        if self._console:
+            targets.append(_fitted(logging.StreamHandler(self._console), layout.console, layout.console_form))
         lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
         self._handler = LineQueue(lines)
         self._listener = QueueListener(lines, *targets)
         self._listener.start()
         logging.getLogger().addHandler(self._handler)
-        logging.getLogger().setLevel(logging.INFO)
+        self._set_levels(layout)
+        for problem in problems:
+            log.warning("%s", problem)
 
-    def _file(self, name: str) -> RotatingFileHandler:
-        path = self._folder / name
-        return RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True)
+    def _opened(self, file: LogFile) -> logging.Handler:
+        in_home = file.path.parent == self._folder
+        file.path.parent.mkdir(mode=0o700 if in_home else 0o755, parents=True, exist_ok=True)
+        handler = RotatingFileHandler(file.path, maxBytes=file.max_bytes, backupCount=file.kept, encoding="utf-8")
+        return _fitted(handler, file.loggers, file.form)
 
-    def _metrics_file(self, logger: str, name: str) -> RotatingFileHandler:
-        file = self._file(name)
-        file.setFormatter(logging.Formatter("%(message)s"))
-        file.addFilter(logging.Filter(logger))
-        return file
+    def _set_levels(self, layout: LogLayout) -> None:
+        for name, level in {"": logging.INFO, **layout.levels}.items():
+            for own in _LOGGERS.get(name, (name,)):
+                logger = logging.getLogger(own)
+                self._levels[own] = logger.level
+                logger.setLevel(level)
 
     def close(self) -> None:
         """Write what is left and end the thread. Safe to call twice."""
@@ -98,16 +103,13 @@ class Logs:
             for handler in self._listener.handlers:
                 handler.close()
             self._listener = None
+        while self._levels:
+            name, level = self._levels.popitem()
+            logging.getLogger(name).setLevel(level)
 
 
-def _is_for_people(record: logging.LogRecord) -> bool:
-    """Keep metrics out of the logs that people read."""
-    return record.name not in METRICS_FILES
-
-
-def _is_not_printed(record: logging.LogRecord) -> bool:
-    return record.name != PRINTED_LOG
-
-
-def _is_of_workers(record: logging.LogRecord) -> bool:
-    return record.name in (PRINTED_LOG, EVENTS_LOG)
+def _fitted(handler: logging.Handler, loggers: frozenset[str], form: logging.Formatter) -> logging.Handler:
+    """Return the handler with that form of lines, for the lines of these loggers of TorchServe."""
+    handler.setFormatter(form)
+    handler.addFilter(lambda record: not loggers.isdisjoint(torchserve_loggers(record.name)))
+    return handler

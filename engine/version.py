@@ -153,7 +153,7 @@ def worker_plan(spec: VersionSpec, folder: Path, launch: LaunchSpec, settings: S
         limits=Limits(spec.startup_timeout, spec.max_retry_timeout),
         response_timeout=spec.response_timeout,
         max_response_size=settings.max_response_size,
-        log=WorkerLog(f"{spec.name} {spec.version}"),
+        log=WorkerLog(spec.name, spec.version),
     )
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+from engine.log_files import time_text
 from engine.metrics.declarations import Declaration, Kind
 from engine.metrics.server import Values
 
@@ -88,6 +89,6 @@ def _moved(kind: Kind, values: Values, before: Values) -> Iterator[tuple[tuple[s
 def write(server: Iterable[Line], model: Iterable[Line]) -> None:
     """Write lines, so many of them as one record that a file is written seldom. Runs in a thread."""
     for name, texts in ((SERVER_LOG, map(server_text, server)), (MODEL_LOG, map(model_text, model))):
-        while text := "\n".join(islice(texts, PIECE)):
+        while text := "\n".join(f"{time_text(time.time())} - {line}" for line in islice(texts, PIECE)):
             logging.getLogger(name).info("%s", text)
             time.sleep(PAUSE)

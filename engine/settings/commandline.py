@@ -11,12 +11,20 @@ from engine.settings.declared import IGNORED_FLAGS, Setting, Settings
 
 _STOP = "--stop is not available: close Marina's window, press Ctrl+C where it runs, or send it SIGTERM."
 
+# What the parser fills for options and arguments that TorchServe's command line does not have.
+_MARINAS_OWN = frozenset({"version", "print_config", "restore", "sample", "open_files"})
+
 
 class CommandLine(NamedTuple):
-    """What was said. `given` maps a setting's key to (text, option); `ignored` are options without effect."""
+    """What was said. `given` maps a setting's key to (text, option); `ignored` are options without effect.
+
+    `like_torchserve` tells whether one of the options is TorchServe's too, `log_config` is the file of that option.
+    """
 
     given: dict[str, tuple[str, str]]
     config_file: str | None
+    log_config: str | None
+    like_torchserve: bool
     ignored: tuple[str, ...]
     open_files: tuple[str, ...]
     sample: bool
@@ -49,6 +57,8 @@ def parse(arguments: Sequence[str], program: str) -> CommandLine:
     return CommandLine(
         given=given,
         config_file=said["ts_config"],
+        log_config=said["log_config"],
+        like_torchserve=any(said[option] not in (None, False) for option in said.keys() - _MARINAS_OWN),
         ignored=tuple(flag for flag in IGNORED_FLAGS if said[flag] is not None),
         open_files=tuple(said.get("open_files", ())),
         sample=said.get("sample", False),
@@ -62,6 +72,7 @@ def _parser(program: str) -> _Parser:
     parser.add_argument("-v", "--version", action="store_true", help="print the version and leave")
     parser.add_argument("--print-config", action="store_true", help="print every setting with its source and leave")
     parser.add_argument("--ts-config", metavar="FILE", help="a config.properties file")
+    parser.add_argument("--log-config", metavar="FILE", help="a log4j2 file, for the levels and names of log files")
     for key, setting in Settings.declared().items():
         if setting.flags:
             parser.add_argument(*setting.flags, dest=key, default=None, **_shape(setting))

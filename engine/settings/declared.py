@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 from engine.settings import addresses, snapshots, values
 from engine.settings.addresses import Address
+from engine.settings.log_options import MARINAS_OWN, LogOptions
 from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
 
@@ -57,7 +58,7 @@ class Settings:
     the files that nobody knows, `problems` say what of the saved settings was passed over, `ignored_keys` are those
     keys and options of TorchServe that Marina does not act on; all are worth one line in the log. `open_files` are the
     files and addresses given to the window, `sample` asks it to load the sample model, `show_version` and
-    `print_config` ask the caller to print and leave.
+    `print_config` ask the caller to print and leave. `log_options` say where log files go.
     """
 
     inference_address: Annotated[
@@ -309,6 +310,7 @@ class Settings:
     sample: bool = False
     show_version: bool = False
     print_config: bool = False
+    log_options: LogOptions = MARINAS_OWN
 
     @property
     def grpc_inference(self) -> Address:
@@ -401,7 +403,6 @@ IGNORED_KEYS = frozenset(
 
 # Options of TorchServe that are accepted, and named in `ignored_keys`; the value says what follows.
 IGNORED_FLAGS = {
-    "--log-config": "FILE",
     "--cpp-log-config": "FILE",
     "--workflow-store": "DIR",
     "--plugins-path": "DIR",

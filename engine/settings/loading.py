@@ -16,11 +16,14 @@ from engine.errors import SettingsError
 from engine.settings import commandline, properties, values
 from engine.settings.commandline import CommandLine
 from engine.settings.declared import IGNORED_KEYS, SAVED, Setting, Settings
+from engine.settings.log_options import MARINAS_OWN, LogOptions, log_options
 from engine.settings.openings import opening
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
 _MAX_FILE_SIZE = 1024 * 1024
+# The program whose log files always lie in the home, since the window shows them.
+WINDOW = "marina"
 # TorchServe: always read, and on for the word "oip" alone.
 OPEN_INFERENCE_VARIABLE = "TS_OPEN_INFERENCE_PROTOCOL"
 
@@ -71,12 +74,24 @@ def load(
         sources={key: one.source for key, one in ({key: own.given[key] for key in own.values} | known).items()},
         unknown_keys=tuple(sorted((in_file.keys() | own.given.keys()) - declared.keys() - IGNORED_KEYS)),
         problems=own.problems,
-        ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored),
+        ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored, *_ignored_by(program, line)),
         open_files=tuple(opening(text, working_folder) for text in line.open_files),
         sample=line.sample,
         show_version=line.show_version,
         print_config=line.print_config,
+        log_options=_log_options(line, environ, working_folder) if program != WINDOW else MARINAS_OWN,
     )
+
+
+def _ignored_by(program: str, line: CommandLine) -> tuple[str, ...]:
+    return ("--log-config",) if program == WINDOW and line.log_config else ()
+
+
+def _log_options(line: CommandLine, environ: Mapping[str, str], working_folder: Path) -> LogOptions:
+    config = working_folder / line.log_config if line.log_config else None
+    if config and not config.is_file():
+        raise SettingsError(f"--log-config file not found: {config}. Correct the path or leave the option out.")
+    return log_options(environ, working_folder, like_torchserve=line.like_torchserve, config=config)
 
 
 def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Path) -> Path | None:

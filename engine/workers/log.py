@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # `engine.logs` gives the lines of both a file of their own.
 PRINTED_LOG = "marina.handlers"
 EVENTS_LOG = "marina.workers"
+# The attribute of their records with TorchServe's name for the worker's stream, and the bare text.
+OF_WORKER = "of_worker"
 # What a version's newest lines may hold together, in lines and in characters.
 MOST_LINES = 2000
 MOST_SIZE = 1024 * 1024
@@ -30,9 +32,10 @@ events = logging.getLogger(EVENTS_LOG)
 class WorkerLog:
     """The lines of one version, oldest first, those of workers that are gone included; numbered from 0."""
 
-    def __init__(self, version: str, clock: Callable[[], float] = time.time) -> None:
-        """`version` is how lines in files call it; `clock` gives seconds since the epoch."""
-        self._version = version
+    def __init__(self, model: str, version: str, clock: Callable[[], float] = time.time) -> None:
+        """`model` and `version` are named in the files; `clock` gives seconds since the epoch."""
+        self._version = f"{model} {version}"
+        self._torchserve_version = f"{model}_{version}"
         self._clock = clock
         self._lines: deque[LogLine] = deque()
         self._size = 0
@@ -42,11 +45,17 @@ class WorkerLog:
         """Take one line of a worker that is safe to show."""
         self._keep(LogLine(self._clock(), worker, stream, text))
         if stream is Stream.MARINA:
-            events.warning("%s worker %s: %s", self._version, worker, text)
+            more = {OF_WORKER: (self._torchserve_name(worker), text)}
+            events.warning("%s worker %s: %s", self._version, worker, text, extra=more)
         else:
             # TorchServe: what a handler prints is INFO, what it prints to standard error is WARN.
             level = logging.INFO if stream is Stream.STDOUT else logging.WARNING
-            printed.log(level, "%s worker %s %s: %s", self._version, worker, stream, text)
+            more = {OF_WORKER: (f"{self._torchserve_name(worker)}-{stream}", text)}
+            printed.log(level, "%s worker %s %s: %s", self._version, worker, stream, text, extra=more)
+
+    def _torchserve_name(self, worker: str) -> str:
+        """Return the worker's name in TorchServe's log files."""
+        return f"W-{worker}-{self._torchserve_version}"
 
     def since(self, number: int) -> LogLines:
         """Return the lines from `number` on, of which the oldest may be forgotten, and the number to ask for next.

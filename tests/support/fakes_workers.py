@@ -307,5 +307,5 @@ def a_plan(startup_timeout: float = 120, retry_window: float = 300, response_tim
         limits=Limits(startup_timeout, retry_window),
         response_timeout=response_timeout,
         max_response_size=1_000_000,
-        log=WorkerLog("net 1.0"),
+        log=WorkerLog("net", "1.0"),
     )

@@ -50,7 +50,7 @@ class Setting:
             limits=Limits(60, 300),
             response_timeout=60,
             max_response_size=load["max_response_size"],
-            log=WorkerLog("net 1.0"),
+            log=WorkerLog("net", "1.0"),
         )
         self.queue = ConcurrentQueue(100) if load["asynchronous"] else JobQueue(1, 0, 100)
         self.launcher: Launcher = ForkLauncher(BARE_PYTHON, environment) if fork else SpawnLauncher()

@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import SettingsError
 from engine.settings import ALL_MODELS, Address, ModelDefaults, Settings, StartModel, load
+from engine.settings.log_options import LogOptions
 
 
 @pytest.fixture
@@ -222,9 +223,9 @@ def test_defaults_of_single_models_are_read_and_values_below_one_count_as_not_gi
 
 
 def test_keys_are_told_apart_into_known_ignored_and_unknown(folder: Path) -> None:
-    settings = read(folder, "vmargs=-Xmx1g\nio_ratio=1\njob_que=3\n", "--log-config", "x", "--foreground")
+    settings = read(folder, "vmargs=-Xmx1g\nio_ratio=1\njob_que=3\n", "--plugins-path", "x", "--foreground")
 
-    assert settings.ignored_keys == ("io_ratio", "vmargs", "--log-config")
+    assert settings.ignored_keys == ("io_ratio", "vmargs", "--plugins-path")
     assert settings.unknown_keys == ("job_que",)
 
 
@@ -330,3 +331,36 @@ def test_a_file_that_may_not_be_read_is_refused_by_name(folder: Path, monkeypatc
     monkeypatch.setattr(Path, "open", locked)
     with pytest.raises(SettingsError, match=r"config.properties cannot be read: Permission denied"):
         read(folder)
+
+
+@pytest.mark.parametrize(
+    "options", [("--start",), ("--foreground",), ("--ncs",), ("--model-store", "store"), ("--log-config", "log4j2.xml")]
+)
+def test_torchserves_options_put_log_files_where_torchserve_does(folder: Path, options: tuple[str, ...]) -> None:
+    (folder / "log4j2.xml").touch()
+    found = read(folder, "", *options).log_options
+    assert (found.folder, found.metrics_folder) == (folder / "logs", folder / "logs")
+    assert read(folder, "", *options, program="marina").log_options == LogOptions()
+
+
+def test_without_torchserves_options_log_files_stay_in_the_home(folder: Path) -> None:
+    assert read(folder, "job_queue_size=7\n", "--no-restore").log_options == LogOptions()
+
+
+def test_the_variables_of_log_folders_are_always_read(folder: Path) -> None:
+    def folders(*options: str, **environ: str) -> tuple[Path | None, Path | None]:
+        return read(folder, "", *options, **environ).log_options[:2]
+
+    assert folders(LOG_LOCATION="/var/l") == (Path("/var/l"), Path("/var/l"))
+    assert folders(METRICS_LOCATION="m") == (None, folder / "m")
+    # TorchServe: the two variables are independent of each other.
+    assert folders("--start", LOG_LOCATION="l") == (folder / "l", folder / "logs")
+    assert folders("--start", METRICS_LOCATION="/m", LOG_LOCATION="/l") == (Path("/l"), Path("/m"))
+
+
+def test_the_file_of_log_config_must_be_there(folder: Path) -> None:
+    (folder / "log4j2.xml").touch()
+    assert read(folder, "", "--log-config", "log4j2.xml").log_options.config == folder / "log4j2.xml"
+    with pytest.raises(SettingsError, match=r"--log-config file not found: .*none\.xml"):
+        read(folder, "", "--log-config", "none.xml")
+    assert read(folder, "", "--log-config", "none.xml", program="marina").ignored_keys == ("--log-config",)

@@ -12,7 +12,7 @@ from engine.workers.log import MOST_LINES, MOST_SIZE, WorkerLog
 
 
 def make_log() -> WorkerLog:
-    return WorkerLog("net 1.0", itertools.count(100.0).__next__)
+    return WorkerLog("net", "1.0", itertools.count(100.0).__next__)
 
 
 def texts(found: LogLines) -> list[str]:
