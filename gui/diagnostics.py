@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 from PySide6.QtCore import qVersion
 
+from engine.masking import MASK, masked
 from engine.snapshots import VersionSnapshot, VersionState
 from gui.logs.text import plain
 
@@ -30,16 +31,12 @@ if TYPE_CHECKING:
     from engine.settings import Settings
     from engine.snapshots import Key, LogLine, Machine
 
-MASK = "***"
 # The end of each log file, in bytes.
 MOST_OF_A_FILE = 2 * 1024 * 1024
 MOST_LINES = 500
 # Versions whose workers' lines go along; those that failed come first.
 MOST_LOGS = 50
 _SECRET_KEY = re.compile(r"pass|secret|credential|private")
-_IN_ADDRESS = re.compile(r"(\w://)[^/@\s\"']+@")
-_QUERY = re.compile(r"(\w://[^\s?\"']+\?)[^\s\"']+")
-_BEARER = re.compile(r"((?:bearer|token)[\"']?[ :=]+)[\"']?[\w.~+/=-]{8,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +112,6 @@ def _file_name(number: int, key: Key) -> str:
 
 def _lines(lines: Sequence[LogLine]) -> str:
     return "\n".join(map(plain, lines))
-
-
-def masked(text: str) -> str:
-    """The text without passwords, signatures and tokens that addresses and log lines may hold."""
-    text = _IN_ADDRESS.sub(rf"\1{MASK}@", text)
-    text = _QUERY.sub(rf"\1{MASK}", text)
-    return _BEARER.sub(rf"\1{MASK}", text)
 
 
 def _json(make: Callable[[], object]) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from engine.api.express import ExpressLane, Wanted
     from engine.api.request import Begun
 
+# Where the status stands in an answer of HTTP/1.1.
+STATUS = slice(9, 12)
+
 
 class Connection(RequestHandler):
     """Requests of one client, one after the other: by `lane` while it recognises them, then by aiohttp.
@@ -187,6 +190,8 @@ class Connection(RequestHandler):
             return
         start, self._unsent = answer
         transport.write(start)
+        if lane.access is not None:
+            lane.access.add(transport.get_extra_info("peername"), self._head, start[STATUS], begun.started)
         self._send(lane)
 
     def _send(self, lane: ExpressLane) -> None:

@@ -69,6 +69,7 @@ class ExpressLane:
         self._callers = callers
         self._guard = guard
         self.held = held
+        self.access = engine.metrics.access
         self._largest = engine.settings.max_request_size
         self._cors = cors_headers(engine.settings)
         self._remembered = lru_cache(REMEMBERED)(self._read)
@@ -98,7 +99,7 @@ class ExpressLane:
         except Exception as error:  # noqa: BLE001 - the other lane answers it, whatever it is
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)
-        return Begun(request_id, future)
+        return Begun(request_id, future) if self.access is None else Begun(request_id, future, time.perf_counter())
 
     def written(self, begun: Begun) -> tuple[bytes, memoryview] | None:
         """Return the answer as it goes out, counted: its beginning, and what follows that when it is large.

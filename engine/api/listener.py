@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -146,6 +147,23 @@ class Listener:
         return request
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if (access := self._engine.metrics.access) is None:
+            return await self._counted(request)
+        # Asked for now: a client that has gone has no address any more.
+        client = request.transport and request.transport.get_extra_info("peername")
+        begun = request.begun if isinstance(request, Request) else None
+        started = begun.started if begun else time.perf_counter()
+        version = request.version
+        line = f"{request.method} {request.raw_path} HTTP/{version.major}.{version.minor}"
+        try:
+            response = await self._counted(request)
+        except web.HTTPException as error:
+            access.add(client, line, error.status, started)
+            raise
+        access.add(client, line, response.status, started)
+        return response
+
+    async def _counted(self, request: web.BaseRequest) -> web.StreamResponse:
         size = self._size_of(request)
         self._held.bytes += size
         try:

@@ -52,10 +52,11 @@ class Held:
 
 
 class Begun(NamedTuple):
-    """A prediction that was asked for."""
+    """A prediction that was asked for. `started` is when, by `time.perf_counter`, where there is an access log."""
 
     request_id: str
     future: asyncio.Future[Reply]
+    started: float = 0.0
 
     def abandon(self) -> None:
         """Let go of the answer, since its caller has gone."""

@@ -18,6 +18,7 @@ from prometheus_client import Metric
 
 from engine.devices.inventory import Gpu
 from engine.errors import UnavailableError
+from engine.metrics import access
 from engine.metrics.declarations import BUNDLED, Declaration, MetricsConfig, load
 from engine.metrics.exposition import exposition
 from engine.metrics.lines import Line, ServerLines, write
@@ -49,7 +50,10 @@ LOG_SECONDS = 1.0
 
 
 class Metrics:
-    """The metrics of one engine. `answers` counts what the listeners answer, `refusals` what is turned away."""
+    """The metrics of one engine. `answers` counts what the listeners answer, `refusals` what is turned away.
+
+    `access` collects answers for the access log, None where there is none.
+    """
 
     def __init__(
         self, settings: Settings, figures: Callable[[], Figures], gpus: Callable[[], Sequence[Gpu]] = tuple
@@ -57,6 +61,7 @@ class Metrics:
         """`figures` is asked whenever somebody reads, `gpus` with each look at the machine. Nothing before `start`."""
         self.answers = Answers()
         self.refusals: Counter[Refused] = Counter()
+        self.access = access.access_log(settings.log_options)
         self.config = MetricsConfig(BUNDLED, {}, {}, {})
         self._settings = settings
         self._figures = figures
@@ -82,16 +87,15 @@ class Metrics:
         self._models = ModelMetrics(self.config.model, self._host, detect=detect, in_log=self._in_log)
         if not settings.disable_system_metrics:
             self._tasks.start(self._sample_system(), "system metrics")
-        if self._in_log:
-            self._tasks.start(self._keep_log(), "metrics log")
+        if self._in_log or self.access:
+            self._tasks.start(self._keep_logs(), "metrics log")
 
     async def aclose(self) -> None:
         """Write what is left and end the thread. Safe to call twice."""
         self._closed = True
         await self._tasks.aclose()
-        if self._in_log:
-            self._in_log = False
-            await self._write_log()
+        await self._write_logs()
+        self._in_log, self.access = False, None
         self._threads.close()
 
     # Those who count
@@ -165,10 +169,16 @@ class Metrics:
             self._system = host_values(readings) | gpu_values(gpu_readings(self._gpus()))
             await asyncio.sleep(self._settings.metric_time_interval)
 
-    async def _keep_log(self) -> None:
+    async def _keep_logs(self) -> None:
         while True:
             await asyncio.sleep(LOG_SECONDS)
+            await self._write_logs()
+
+    async def _write_logs(self) -> None:
+        if self._in_log:
             await self._write_log()
+        if self.access is not None and (answered := self.access.take()):
+            await self._threads.run(access.write, answered)
 
     async def _write_log(self) -> None:
         counters = LEGACY if self._settings.metrics_mode == "legacy" else frozenset()

@@ -20,6 +20,7 @@ from engine.api.listener import bound, holder_of, refusal
 from engine.api.tls import server_context
 from engine.engine import Engine
 from engine.errors import AddressInUseError
+from engine.rpc.access import access_interceptors
 from engine.rpc.calls import service
 from engine.rpc.gate import Gate
 from engine.rpc.interface import POOL
@@ -52,6 +53,7 @@ class RpcServer:
     def __init__(self, engine: Engine, plan: Plan, tokens: Tokens | None) -> None:
         """Nothing happens before `bind`."""
         self._settings = engine.settings
+        self._access = engine.metrics.access
         self._plan = plan
         self._tokens = tokens
         self._server: grpc.aio.Server | None = None
@@ -131,7 +133,7 @@ class RpcServer:
             else grpc.StatusCode.PERMISSION_DENIED
         )
         server = grpc.aio.server(
-            interceptors=[Gate(callers, plan.kind, self._tokens, refused)],
+            interceptors=[*access_interceptors(self._access), Gate(callers, plan.kind, self._tokens, refused)],
             options=_options(settings, plan),
             maximum_concurrent_rpcs=settings.max_connections,
         )

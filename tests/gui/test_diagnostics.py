@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.masking import masked
 from engine.settings import Settings
 from engine.snapshots import GpuSnapshot, Key, LogLine, Machine, Stream, VersionState, WorkerState
 from gui import diagnostics
-from gui.diagnostics import MOST_LOGS, MOST_OF_A_FILE, Stopped, gather, masked, write
+from gui.diagnostics import MOST_LOGS, MOST_OF_A_FILE, Stopped, gather, write
 from tests.gui.fakes import a_version, a_worker
 
 if TYPE_CHECKING:

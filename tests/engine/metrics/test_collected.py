@@ -33,7 +33,8 @@ def run(act: Callable[[Metrics], Awaitable[None]], **settings: Any) -> None:
 
 
 def logged(caplog: pytest.LogCaptureFixture, name: str) -> list[str]:
-    return [line for one in caplog.records if one.name == name for line in one.getMessage().splitlines()]
+    lines = [line for one in caplog.records if one.name == name for line in one.getMessage().splitlines()]
+    return [line.partition(" - ")[2] for line in lines]
 
 
 def test_what_is_left_is_written_at_the_end(caplog: pytest.LogCaptureFixture) -> None:

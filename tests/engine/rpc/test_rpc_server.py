@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Coroutine
@@ -19,6 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from engine.errors import AddressInUseError, SettingsError
 from engine.host import Host
 from engine.rpc import interface
+from engine.settings.log_options import LogOptions
 from engine.tokens import TokenKind
 from tests.engine.rpc.conftest import Call
 from tests.support.archives import archive
@@ -245,3 +248,19 @@ def test_a_real_worker_answers_whole_and_in_parts(tmp_path: Path) -> None:
             assert [part.prediction for part in parts] == [b"one", b"two"]
 
     asyncio.run(main())
+
+
+def test_calls_have_lines_in_the_access_log(call: Call, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def scenario(client: RpcClient, _server: Server) -> None:
+        await client.one("inference", "Ping")
+        await client.one("inference", "Predictions", model_name="nope", input={"a": b"1"})
+
+    call(scenario, log_options=LogOptions(tmp_path, tmp_path))
+    lines = [line for one in caplog.records if one.name == "ACCESS_LOG" for line in one.getMessage().split("\n")]
+    service = "org.pytorch.serve.grpc.inference.InferenceAPIsService"
+    assert [re.sub(r"^\S+ - /127\.0\.0\.1:\d+ | \d+$", "", line) for line in lines] == [
+        f'"gRPC {service}/Ping HTTP/2.0" 0',
+        f'"gRPC {service}/Predictions HTTP/2.0" 5',
+    ]
