@@ -57,7 +57,13 @@ class Arrivals:
         self._is_needed = is_needed
         self._placed = placed
         self._cache = DownloadCache(home.downloads, settings.download_cache_size)
-        self._downloader = Downloader(settings.allowed_urls, home.model_store, threads, self._cache)
+        self._downloader = Downloader(
+            settings.allowed_urls,
+            home.model_store,
+            threads,
+            self._cache,
+            customer_key=settings.s3_sse_c_key_file,
+        )
         # Without a record, which one process at a time can open, environments end with the process as well.
         lasting = home.environments if settings.record else self.scratch.folder / "environments"
         self._environments = Environments(lasting, home.model_store, settings, variables, threads)

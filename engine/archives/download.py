@@ -61,12 +61,14 @@ class Downloader:
         threads: Threads,
         cache: DownloadCache | None = None,
         lookup: Lookup | None = None,
+        customer_key: Path | None = None,
     ) -> None:
-        """`lookup(host, port)` replaces how the addresses of a host are found."""
+        """`lookup(host, port)` replaces how the addresses of a host are found; `customer_key` is the file for SSE-C."""
         self._allowed = allowed
         self._store = model_store
         self._threads = threads
         self._cache = cache
+        self._customer_key = customer_key
         self._routes = Routes(allowed, threads, lookup)
 
     async def fetch(self, wish: Wish, progress: ProgressCallback | None = None) -> Path:
@@ -135,7 +137,7 @@ class Downloader:
             raise BadRequestError("s3_sse_kms is for http, https and s3 URLs; leave it out for a file.")
         if is_s3(source.url) or (wish.signed and not is_presigned(source.parsed)):
             target = s3_object(source.url, source.parsed)
-            return SignedWay(source, target, self._routes, self._threads, wish.profile)
+            return SignedWay(source, target, self._routes, self._threads, wish.profile, self._customer_key)
         return PlainWay(source, self._routes)
 
     async def _whole(self, work: Callable[[], None]) -> None:

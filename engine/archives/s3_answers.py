@@ -21,7 +21,7 @@ _WAYS_OUT = {
     "ExpiredToken": _RENEW,
     "InvalidAccessKeyId": "Check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names.",
     "InvalidObjectState": "It is archived; restore it in S3 first.",
-    "InvalidRequest": "An object encrypted with a key of the customer's own (SSE-C) cannot be fetched; use SSE-KMS.",
+    "InvalidRequest": "If it is encrypted with a key of your own (SSE-C), name the key in s3_sse_c_key_file.",
     "InvalidToken": _RENEW,
     "NoSuchBucket": "Check the name of the bucket.",
     "NoSuchKey": "Check the key; capitals count.",
@@ -48,6 +48,11 @@ class Refusal:
     def is_busy(self) -> bool:
         """Whether the same request may succeed a moment later."""
         return self.status in _BUSY
+
+    @property
+    def wants_customer_key(self) -> bool:
+        """Whether S3 may refuse for want of a key of SSE-C; it says no more than that the request is invalid."""
+        return self.code == "InvalidRequest"
 
     def __str__(self) -> str:
         """Return what was answered, and the way out where one is known."""

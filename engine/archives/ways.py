@@ -20,6 +20,8 @@ from engine.archives.s3_answers import Refusal, no_answer, read_refusal
 from engine.errors import ArchiveNotFoundError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.archives.s3_access import Access
     from engine.archives.s3_urls import S3Object
     from engine.archives.urls import Source
@@ -72,16 +74,24 @@ class SignedWay:
     """A request with AWS's signature, from whatever credentials boto3 finds at that moment.
 
     `target` is None for a host that is not S3's own; `profile` names the credentials, None leaves them to boto3.
+    `customer_key` is the file with the key for objects under SSE-C. The key is sent once S3 has asked for one.
     """
 
     def __init__(
-        self, source: Source, target: S3Object | None, routes: Routes, threads: Threads, profile: str | None = None
+        self,
+        source: Source,
+        target: S3Object | None,
+        routes: Routes,
+        threads: Threads,
+        profile: str | None = None,
+        customer_key: Path | None = None,
     ) -> None:
         self._source = source
         self._target = target
         self._routes = routes
         self._threads = threads
         self._profile = profile
+        self._customer_key = customer_key
 
     @asynccontextmanager
     async def ask(self, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
@@ -107,6 +117,8 @@ class SignedWay:
         """Return how to ask next, maybe after a pause; None when that is of no use."""
         if refusal.region not in {"", access.region} and not access.moved:
             return await self._threads.run(access.in_region, refusal.region)
+        if refusal.wants_customer_key and self._customer_key and not access.customer_key:
+            return await self._threads.run(access.with_customer_key, self._customer_key)
         if refusal.status in _REDIRECTS and self._target is None:
             following = await self._routes.follow(access.source, refusal.location)
             # A signature stays with the host that it was made for.

@@ -246,6 +246,12 @@ class Settings:
         Path | None, Setting(values.file, "the certificate of https addresses, PEM, with those above it")
     ] = None
     private_key_file: Annotated[Path | None, Setting(values.file, "the key of that certificate, PEM")] = None
+    s3_sse_c_key_file: Annotated[
+        Path | None,
+        Setting(
+            values.file, "the key of S3 objects that are encrypted with a key of your own (SSE-C): 32 bytes or base64"
+        ),
+    ] = None
     insecure_network: Annotated[
         bool,
         Setting(values.boolean, "with disable_token_authorization, answer other machines without a token as well"),

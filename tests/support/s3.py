@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import ssl
@@ -123,7 +124,8 @@ def moto_server() -> Iterator[Moto]:
 class SignedSite:
     """Serves `files` by path to who signs for `region`, and before that, in turn, what `instead` holds for the path.
 
-    An integer there is a status without a body, None cuts the connection in the middle of the file.
+    An integer there is a status without a body, None cuts the connection in the middle of the file. With a
+    `customer_key` all files are encrypted with it (SSE-C).
     """
 
     port: int = 0
@@ -133,6 +135,7 @@ class SignedSite:
     asked: list[web.Request] = field(default_factory=list)
     endless: set[str] = field(default_factory=set)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    customer_key: bytes = b""
 
     @property
     def url(self) -> str:
@@ -145,6 +148,8 @@ class SignedSite:
             return await self._misbehave(request, self.instead[path].pop(0))
         if not is_signed(request, SECRET, self.region):
             return refusal(403, "SignatureDoesNotMatch", "The signature does not match.")
+        if self.customer_key and not has_customer_key(request, self.customer_key):
+            return refusal(400, "InvalidRequest", "The object was stored using a form of Server Side Encryption.")
         if path in self.endless:
             return await self._trickle(request)
         return web.Response(body=self.files[path]) if path in self.files else refusal(404, "NoSuchKey", "No such key.")
@@ -193,6 +198,18 @@ def refusal(status: int, code: str, message: str, **more: str) -> web.Response:
     rest = "".join(f"<{name}>{value}</{name}>" for name, value in more.items())
     body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{message}</Message>{rest}</Error>'
     return web.Response(status=status, headers=headers, text=body, content_type="application/xml")
+
+
+def has_customer_key(request: web.Request, key: bytes) -> bool:
+    """Whether the request carries the headers of SSE-C for this key, all of them signed."""
+    prefix = "x-amz-server-side-encryption-customer-"
+    expected = {
+        f"{prefix}algorithm": "AES256",
+        f"{prefix}key": base64.b64encode(key).decode(),
+        f"{prefix}key-md5": base64.b64encode(hashlib.md5(key).digest()).decode(),
+    }
+    signed = request.headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    return set(expected) <= set(signed) and all(request.headers.get(name) == text for name, text in expected.items())
 
 
 def is_signed(request: web.Request, secret: str, region: str) -> bool:

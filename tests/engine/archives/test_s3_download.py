@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -42,8 +43,8 @@ class Bench:
     noop: bytes
     log: pytest.LogCaptureFixture
 
-    def downloader(self, allowed: tuple[str, ...] | None = EVERYTHING) -> Downloader:
-        return Downloader(allowed, self.store, self.threads)
+    def downloader(self, allowed: tuple[str, ...] | None = EVERYTHING, customer_key: Path | None = None) -> Downloader:
+        return Downloader(allowed, self.store, self.threads, customer_key=customer_key)
 
     async def fetch(self, path: str = PATH, progress: Callable[[Progress], None] | None = None) -> Path:
         return await self.downloader().fetch(Wish(self.site.url + path, signed=True), progress)
@@ -215,7 +216,7 @@ def test_without_usable_credentials_the_log_tells_what_to_set(
         (refusal(404, "NoSuchBucket", "No."), "Check the name of the bucket"),
         (refusal(404, "NoSuchKey", "No."), "/sse-test/noop.mar at 127.0.0.1: 404 NoSuchKey: No. Check the key"),
         (refusal(400, "KMS.DisabledException", "arn:aws:kms:1 is disabled."), "Check in AWS KMS that the key"),
-        (refusal(400, "InvalidRequest", "Stored using SSE."), "(SSE-C) cannot be fetched"),
+        (refusal(400, "InvalidRequest", "Stored using SSE."), "name the key in s3_sse_c_key_file"),
         (refusal(403, "RequestTimeTooSkewed", "No."), "Set the clock"),
         (refusal(418, "Teapot", "short &amp; stout"), "418 Teapot: short & stout"),
         (web.Response(status=403, body=b"\xff" * 100_000), "403"),
@@ -226,6 +227,48 @@ def test_what_s3_refuses_is_told_in_the_log(run: Run, answer: web.Response, reas
         at.site.instead[PATH] = [answer]
         await at.fails(reason)
         assert len(at.site.asked) == 1
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("content", [bytes(range(32)), base64.b64encode(bytes(range(32))) + b"\n"])
+def test_a_key_of_ones_own_is_sent_once_s3_asks_for_one(run: Run, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "customer.key"
+    file.write_bytes(content)
+
+    async def scenario(at: Bench) -> None:
+        at.site.customer_key = bytes(range(32))
+        fetched = await at.downloader(customer_key=file).fetch(Wish(at.site.url + PATH, signed=True))
+        assert fetched.read_bytes() == at.noop
+        assert ["customer" in asked.headers["Authorization"] for asked in at.site.asked] == [False, True]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(31), bytes(33), b"no base64 of 32 bytes at all"])
+def test_a_file_without_a_key_is_named_and_no_secret_is(run: Run, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "customer.key"
+    file.write_bytes(content)
+
+    async def scenario(at: Bench) -> None:
+        at.site.customer_key = bytes(32)
+        with pytest.raises(DownloadError, match=r"customer\.key must hold a key of 32 bytes"):
+            await at.downloader(customer_key=file).fetch(Wish(at.site.url + PATH, signed=True))
+        assert at.left() == []
+
+    run(scenario)
+
+
+def test_a_wrong_key_is_refused_and_not_shown(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "customer.key"
+    file.write_bytes(b"k" * 32)
+
+    async def scenario(at: Bench) -> None:
+        at.site.customer_key = bytes(32)
+        with pytest.raises(DownloadError, match="InvalidRequest") as failure:
+            await at.downloader(customer_key=file).fetch(Wish(at.site.url + PATH, signed=True))
+        assert base64.b64encode(b"k" * 32).decode() not in str(failure.value) + at.log.text
+        assert len(at.site.asked) == 2
 
     run(scenario)
 
