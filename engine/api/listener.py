@@ -22,7 +22,7 @@ from engine.api.express import ExpressLane
 from engine.api.operations import Operation
 from engine.api.request import Held, Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
-from engine.api.tls import server_context
+from engine.certificates import server_context
 from engine.engine import Engine
 from engine.errors import AddressInUseError, SettingsError
 from engine.metrics.traffic import Refused

@@ -7,7 +7,6 @@ import errno
 import logging
 import socket
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
@@ -17,7 +16,7 @@ from grpc_reflection.v1alpha import reflection
 from engine.api.authorization import guard_status
 from engine.api.callers import Callers
 from engine.api.listener import bound, holder_of, refusal
-from engine.api.tls import server_context
+from engine.certificates import load_key_pair
 from engine.engine import Engine
 from engine.errors import AddressInUseError
 from engine.rpc.access import access_interceptors
@@ -159,13 +158,8 @@ def _options(settings: Settings, plan: Plan) -> Sequence[tuple[str, int]]:
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials:
     """Read certificate and key; raises SettingsError as REST does. Blocking."""
-    server_context(settings)
-    certificate, key = (_bytes(path) for path in (settings.certificate_file, settings.private_key_file))
-    return grpc.ssl_server_credentials([(key, certificate)])
-
-
-def _bytes(path: Path | None) -> bytes:
-    return path.read_bytes() if path else b""
+    certificates, key = load_key_pair(settings)
+    return grpc.ssl_server_credentials([(key, certificates)])
 
 
 def _taken(address: Address) -> list[socket.socket]:

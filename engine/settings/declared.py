@@ -19,6 +19,7 @@ from engine.settings.snapshots import SnapshotModel
 from engine.settings.values import ALL_MODELS, ModelDefaults, StartModel
 
 # What a source begins with when the user may change the value in the window.
+MASK = "***"
 DEFAULT, SAVED, CHOSEN = "default", "saved settings", "chosen in the window"
 
 __all__ = ["ALL_MODELS", "IGNORED_FLAGS", "IGNORED_KEYS", "Setting", "Settings"]
@@ -31,6 +32,7 @@ class Setting:
     `parse` reads the text. `flags` are its options on the command line: with `constant` an option stands alone and
     means that text, else a value follows, or several when `many`, joined by commas. TorchServe reads some keys from the
     file alone: those have `environment` False; where its variable is not TS_ and the key, `environment` names it.
+    `secret` hides the value where settings are listed.
     """
 
     parse: Callable[[str], Any]
@@ -41,6 +43,7 @@ class Setting:
     metavar: str = ""
     many: bool = False
     environment: bool | str = True
+    secret: bool = False
 
 
 _INFERENCE_PORTS = {"http": 80, "https": 443}
@@ -78,9 +81,7 @@ class Settings:
         str, Setting(values.host, "the host at which gRPC manages models, without a port")
     ] = "127.0.0.1"
     grpc_management_port: Annotated[int, Setting(_PORT, "the port at which gRPC manages models")] = 7071
-    enable_grpc_ssl: Annotated[
-        bool, Setting(values.boolean, "gRPC over TLS, with certificate_file and private_key_file")
-    ] = False
+    enable_grpc_ssl: Annotated[bool, Setting(values.boolean, "gRPC over TLS, with the certificate of https")] = False
     grpc_inference_max_connection_age_ms: Annotated[
         int | None,
         Setting(values.integer(1), "how long a client keeps a gRPC connection; for ever when not given", "ms"),
@@ -246,6 +247,11 @@ class Settings:
         Path | None, Setting(values.file, "the certificate of https addresses, PEM, with those above it")
     ] = None
     private_key_file: Annotated[Path | None, Setting(values.file, "the key of that certificate, PEM")] = None
+    keystore: Annotated[
+        Path | None,
+        Setting(values.file, "certificate and key of https addresses, PKCS #12, instead of PEM files"),
+    ] = None
+    keystore_pass: Annotated[str, Setting(str, "the password of the keystore", secret=True)] = "changeit"  # noqa: S105 - keytool's default
     s3_sse_c_key_file: Annotated[
         Path | None,
         Setting(
@@ -356,8 +362,12 @@ class Settings:
         return self.source(key).startswith((DEFAULT, SAVED, CHOSEN))
 
     def describe(self) -> list[tuple[str, str, str]]:
-        """Return key, value as text, and source of every setting."""
-        return [(key, values.text_of(getattr(self, key)), self.source(key)) for key in self.declared()]
+        """Return key, value as text, and source of every setting; a secret that was set is shown as `***`."""
+        return [(key, self._shown(key, setting), self.source(key)) for key, setting in self.declared().items()]
+
+    def _shown(self, key: str, setting: Setting) -> str:
+        is_hidden = setting.secret and self.source(key) != DEFAULT
+        return MASK if is_hidden else values.text_of(getattr(self, key))
 
     def replace(self, **changed: object) -> "Settings":
         """Return a copy with other values; their source is the window."""
@@ -385,8 +395,6 @@ IGNORED_KEYS = frozenset(
         "io_ratio",
         "ipex_enable",
         "ipex_gpu_enable",
-        "keystore",
-        "keystore_pass",
         "keystore_type",
         "model_server_home",
         "netty_client_threads",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gui.settings.rows import Row
 
 FOLDERS = frozenset({"model_store"})
-FILES = frozenset({"metrics_config", "certificate_file", "private_key_file", "s3_sse_c_key_file"})
+FILES = frozenset({"metrics_config", "certificate_file", "private_key_file", "s3_sse_c_key_file", "keystore"})
 PYTHON = "worker_python"
 SWITCH = ("true", "false")
 

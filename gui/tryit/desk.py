@@ -130,7 +130,7 @@ class Desk(QObject):
                 self._host.authorization("inference"),
                 self._threads,
                 lambda piece: self.received.emit(key, piece),
-                certificate=self._host.settings.certificate_file,
+                settings=self._host.settings,
             )
             exchange = Exchange(key, draft, at, outcome)
         finally:

@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.payload import Payload
 from typing_extensions import override
 
+from engine.settings import Settings
 from gui.tryit.answer import Answer, Failure, Outcome
 from gui.tryit.request import Source, type_of_file
 from gui.tryit.trust import fingerprint
@@ -118,18 +119,18 @@ async def send(
     threads: Threads,
     on_piece: Callable[[bytes], None],
     most: int = MOST_IN_MEMORY,
-    certificate: Path | None = None,
+    settings: Settings | None = None,
 ) -> Outcome:
     """Send and receive; `on_piece` hears the pieces of an answer that the server streams.
 
-    Over https nothing, and no token, is sent to a server whose certificate is not the first in the file `certificate`.
+    Over https nothing, and no token, is sent to a server whose certificate is not the one of `settings`.
     Returns a Failure for what went wrong on the way; cancelling leaves nothing behind.
     """
     began = time.perf_counter()
     sink = Sink(threads, most)
     try:
         body = await _body(request, threads)
-        trusted = await threads.run(fingerprint, certificate) if is_encrypted(request.url) else True
+        trusted = await threads.run(fingerprint, settings or Settings()) if is_encrypted(request.url) else True
         async with _session(trusted) as session:
             answer = await _exchange(session, request, authorization, body, sink, on_piece, began)
             await threads.run(sink.close)
@@ -232,7 +233,7 @@ _ON_THE_WAY: tuple[tuple[tuple[type[BaseException], ...], Callable[[], str]], ..
     (
         (aiohttp.ServerFingerprintMismatch,),
         lambda: tr(
-            "{url} shows another certificate than certificate_file has now, so nothing was sent. "
+            "{url} shows another certificate than the settings name now, so nothing was sent. "
             "Restart the server if the file is newer."
         ),
     ),

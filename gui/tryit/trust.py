@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import ssl
-from typing import TYPE_CHECKING
 
 import aiohttp
 
-from gui.words import tr
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-FIRST = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+from engine.certificates import server_certificate
+from engine.errors import SettingsError
+from engine.settings import Settings
 
 
-def fingerprint(certificate: Path | None) -> aiohttp.Fingerprint:
-    """Return what the server's certificate is compared with before anything is sent: the file's first one, its own.
+def fingerprint(settings: Settings) -> aiohttp.Fingerprint:
+    """Return what the server's certificate is compared with before anything is sent: its own one in the settings.
 
-    No other is trusted, whoever signed it, so neither names nor dates matter. Raises OSError for a file that cannot be
-    read, ValueError with words for one without a certificate, and for None.
+    No other is trusted, whoever signed it, so neither names nor dates matter.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: there is no certificate; the text says why.
+
     """
-    if certificate is None:
-        raise ValueError(tr("The setting certificate_file is empty, so the server cannot be told from another."))
-    found = FIRST.search(certificate.read_text(encoding="utf-8", errors="replace"))
-    if found is None:
-        raise ValueError(tr("{file} holds no certificate.").format(file=certificate))
-    return aiohttp.Fingerprint(hashlib.sha256(ssl.PEM_cert_to_DER_cert(found[0])).digest())
+    try:
+        certificate = server_certificate(settings)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+    return aiohttp.Fingerprint(hashlib.sha256(certificate).digest())

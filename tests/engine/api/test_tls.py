@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from engine.errors import SettingsError
 from engine.settings import Address
 from tests.support.archives import archive
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, make_keystore
 from tests.support.lanes import written
 from tests.support.servers import make_home, make_settings, serving
 from tests.support.workers import FakeLauncher
@@ -64,7 +66,38 @@ def test_large_bodies_and_answers_pass_tls_whole(tmp_path: Path) -> None:
     assert [job["inputs"][0][2] for job in launcher.workers[0].jobs] == [1024**2] * 2
 
 
-def start(tmp_path: Path, **files: Path) -> None:
+@pytest.mark.parametrize("password", ["changeit", "another one"])
+def test_a_keystore_stands_in_for_the_pem_files(tmp_path: Path, password: str) -> None:
+    keystore, certificate = make_keystore(tmp_path, password)
+    before = sorted(Path(tempfile.gettempdir()).glob("marina-tls-*"))
+    settings = make_settings(management_address=FREE, keystore=keystore, keystore_pass=password)
+
+    async def body() -> None:
+        async with serving(make_home(tmp_path), settings) as server:
+            trusted = ssl.create_default_context(cafile=str(certificate))
+            assert (await server.manage("GET", "/models", ssl=trusted)).status == 200
+
+    asyncio.run(body())
+    assert sorted(Path(tempfile.gettempdir()).glob("marina-tls-*")) == before, "no file with the key is left"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "keystore.p12 .*Invalid password"),
+        (b"", "keystore.p12 .*"),
+        (b"\xfe\xed\xfe\xed\x00\x00\x00\x02", "keytool -importkeystore"),
+    ],
+)
+def test_a_keystore_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    keystore, _ = make_keystore(tmp_path, "one")
+    if content is not None:
+        keystore.write_bytes(content)
+    with pytest.raises(SettingsError, match=reason):
+        start(tmp_path, keystore=keystore, keystore_pass="another")
+
+
+def start(tmp_path: Path, **files: Any) -> None:
     async def body() -> None:
         async with serving(make_home(tmp_path), make_settings(management_address=FREE, **files)):
             pass

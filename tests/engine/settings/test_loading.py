@@ -364,3 +364,10 @@ def test_the_file_of_log_config_must_be_there(folder: Path) -> None:
     with pytest.raises(SettingsError, match=r"--log-config file not found: .*none\.xml"):
         read(folder, "", "--log-config", "none.xml")
     assert read(folder, "", "--log-config", "none.xml", program="marina").ignored_keys == ("--log-config",)
+
+
+def test_a_secret_is_listed_without_its_value(folder: Path) -> None:
+    settings = read(folder, "keystore_pass=open sesame\n")
+    assert settings.keystore_pass == "open sesame"
+    listed = {key: value for key, value, _ in settings.describe()}
+    assert listed["keystore_pass"] == "***"

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
+from engine.settings import Settings
 from engine.snapshots import Key
 from engine.threads import Threads
 from gui.tryit.answer import Answer, Failure
 from gui.tryit.request import Draft, Source
 from gui.tryit.sending import send
 from gui.tryit.trust import fingerprint
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, make_keystore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,7 +58,7 @@ async def ask(seen: Seen, certificate: Path | None) -> Outcome:
     threads = Threads("test", 1)
     try:
         request = DRAFT.request(seen.url, Key("digits", "1.0"))
-        return await send(request, TOKEN, threads, lambda _: None, certificate=certificate)
+        return await send(request, TOKEN, threads, lambda _: None, settings=Settings(certificate_file=certificate))
     finally:
         threads.close()
 
@@ -97,7 +98,10 @@ def test_a_server_with_another_certificate_never_sees_the_token(tmp_path: Path) 
 def test_without_a_certificate_nothing_is_sent(tmp_path: Path) -> None:
     async def body() -> None:
         async with tls_server(folder(tmp_path, "own")) as seen:
-            for certificate, told in ((None, "certificate_file is empty"), (tmp_path / "gone.pem", "cannot be read")):
+            for certificate, told in (
+                (None, "Neither certificate_file nor keystore is set"),
+                (tmp_path / "gone.pem", "cannot be read"),
+            ):
                 outcome = await ask(seen, certificate)
                 assert isinstance(outcome, Failure)
                 assert told in outcome.text
@@ -110,4 +114,10 @@ def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text("-----BEGIN PRIVATE KEY-----", encoding="utf-8")
     with pytest.raises(ValueError, match=r"key\.pem holds no certificate"):
-        fingerprint(path)
+        fingerprint(Settings(certificate_file=path))
+
+
+def test_the_certificate_of_a_keystore_is_trusted(tmp_path: Path) -> None:
+    keystore, certificate = make_keystore(tmp_path, "secret")
+    expected = fingerprint(Settings(certificate_file=certificate)).fingerprint
+    assert fingerprint(Settings(keystore=keystore, keystore_pass="secret")).fingerprint == expected
