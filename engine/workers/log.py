@@ -34,6 +34,7 @@ class WorkerLog:
 
     def __init__(self, model: str, version: str, clock: Callable[[], float] = time.time) -> None:
         """`model` and `version` are named in the files; `clock` gives seconds since the epoch."""
+        self.model = model
         self._version = f"{model} {version}"
         self._torchserve_version = f"{model}_{version}"
         self._clock = clock
@@ -56,6 +57,15 @@ class WorkerLog:
     def _torchserve_name(self, worker: str) -> str:
         """Return the worker's name in TorchServe's log files."""
         return f"W-{worker}-{self._torchserve_version}"
+
+    def failed(self, worker: str, words: str) -> None:
+        """Log the words that TorchServe has for a failure of a worker: people search log files for them.
+
+        They stand beside Marina's own line, which tells more and is kept in memory as well.
+        """
+        events.error(
+            "%s worker %s: %s", self._version, worker, words, extra={OF_WORKER: (self._torchserve_name(worker), words)}
+        )
 
     def since(self, number: int) -> LogLines:
         """Return the lines from `number` on, of which the oldest may be forgotten, and the number to ask for next.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.snapshots import Stream, WorkerSnapshot, WorkerState
+from engine.snapshots import FAILING, Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
 from engine.workers.memory import Memory
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 # A process that closed its socket is about to exit; after this many seconds it is taken for broken.
 EXIT_GRACE = 2.0
+# TorchServe's words in its log for what makes a worker fail.
+DIED_WORDS = "Backend worker process died."
+_ERROR_WORDS = "Backend worker error: {cause}"
+FAILURE_WORDS: dict[type[life.Event], str] = {
+    life.LaunchFailed: _ERROR_WORDS,
+    life.LoadFailed: "Load model failed: {model}, error: {cause}",
+    life.TimerDue: _ERROR_WORDS,
+    life.Broken: _ERROR_WORDS,
+    life.Exited: DIED_WORDS,
+}
 
 
 class Dispatcher(Protocol):
@@ -163,8 +173,10 @@ class Worker:
         self._acting = True
         try:
             while self._events:
-                for command in self.life.handle(self._events.popleft(), asyncio.get_running_loop().time()):
+                next_event = self._events.popleft()
+                for command in self.life.handle(next_event, asyncio.get_running_loop().time()):
                     self._run(command)
+                self._note_failure(next_event)
         finally:
             self._acting = False
         self._on_change(self)
@@ -226,9 +238,17 @@ class Worker:
         channel.abort(status, DIED)
         return in_flight
 
+    def _note_failure(self, event: life.Event) -> None:
+        """Log TorchServe's words for an event that made the worker fail."""
+        words = FAILURE_WORDS.get(type(event))
+        if words and self.state in FAILING:
+            log, cause = self._plan.log, self.life.facts.last_death
+            log.failed(self.id, words.format(model=log.model, cause=cause))
+
     def _note_loss(self, cause: str, in_flight: int) -> None:
         """Log the end of a worker that leaves when it takes requests along: somebody waits for those."""
         if in_flight and self.state is WorkerState.DRAINING:
+            self._plan.log.failed(self.id, DIED_WORDS)
             self._plan.log.add(self.id, Stream.MARINA, f"{self.state}: {cause}")
 
     def _set_timer(self, delay: float) -> None:

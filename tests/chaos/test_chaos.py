@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import logging
 import os
 import random
 import time
@@ -198,7 +199,7 @@ def check_figures(chaos: Chaos) -> None:
 
 def check_deaths(chaos: Chaos, caplog: pytest.LogCaptureFixture) -> None:
     """No worker ends but those that were killed, not even with their fork server."""
-    deaths = [text for name, _, text in caplog.record_tuples if name == EVENTS_LOG]
+    deaths = [text for name, level, text in caplog.record_tuples if (name, level) == (EVENTS_LOG, logging.WARNING)]
     assert len(deaths) <= chaos.kills["workers"], deaths
     assert chaos.kills["workers"] > 0
 

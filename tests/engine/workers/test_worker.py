@@ -11,13 +11,14 @@ from engine.runtime.frames import Kind
 from engine.snapshots import WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
+from engine.workers.log import EVENTS_LOG
 from engine.workers.memory import Memory
 from engine.workers.worker import EXIT_GRACE, Worker
 from tests.support.fakes_workers import EMITTED, FakeDispatcher, FakeLauncher, FakeProcess, a_plan, frame
 from tests.support.loops import now, turn, virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from engine.workers.channel import Emitted
 
@@ -386,3 +387,59 @@ async def test_a_leaving_worker_that_takes_requests_along_is_in_the_log() -> Non
         assert setting.is_in(WorkerState.STOPPED)
         (line,) = setting.worker._plan.log.since(0).lines
         assert (line.stream, line.text) == ("marina", "draining: killed by SIGKILL, 2 requests failed")
+
+
+async def does_not_start(setting: Setting) -> None:
+    setting.launcher.errors = [OSError("odd")]
+    await setting.start()
+
+
+async def fails_to_load(setting: Setting) -> None:
+    await setting.start()
+    setting.process.fails_to_load("no weights")
+
+
+async def loads_too_long(setting: Setting) -> None:
+    await setting.start()
+    await asyncio.sleep(120.001)
+
+
+async def talks_nonsense(setting: Setting) -> None:
+    await setting.make_ready()
+    setting.process.says(b"Segmentation fault")
+
+
+async def dies(setting: Setting) -> None:
+    await setting.make_ready()
+    setting.process.exit(-9)
+    await turn()
+
+
+async def dies_while_it_drains(setting: Setting) -> None:
+    await setting.make_ready()
+    setting.sends()
+    setting.worker.feed(life.Drain(None))
+    setting.process.exit(-9)
+    await turn()
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (does_not_start, "Backend worker error: cannot start python3: odd"),
+        (fails_to_load, "Load model failed: net, error: no weights"),
+        (loads_too_long, "Backend worker error: the handler was not loaded within 120 s (startup_timeout)"),
+        (talks_nonsense, "Backend worker error: "),
+        (dies, "Backend worker process died."),
+        (dies_while_it_drains, "Backend worker process died."),
+    ],
+)
+@virtual_time
+async def test_a_failure_is_logged_in_torchserves_words_too(
+    failure: Callable[[Setting], Awaitable[None]], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_worker() as setting:
+        await failure(setting)
+        told = [text for name, _, text in caplog.record_tuples if name == EVENTS_LOG and "9000: draining" not in text]
+        assert len(told) == 1
+        assert told[0].startswith(f"net 1.0 worker 9000: {words}")
