@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+from engine import gson
+from engine.settings.values import number_above_0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,10 @@ class SnapshotModel:
 
 
 def model_snapshot(text: str) -> tuple[SnapshotModel, ...]:
-    """Read the JSON of a snapshot; raises ValueError with the reason in words."""
+    """Read the JSON of a snapshot, by Gson's rules; raises ValueError with the reason in words."""
     try:
-        snapshot = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        snapshot = gson.loads(text)
+    except ValueError as error:
         raise ValueError(f"it is no JSON: {error}") from error
     models = _object(_object(snapshot, "the whole").get("models", {}), "models")
     return tuple(
@@ -43,31 +45,23 @@ def model_snapshot(text: str) -> tuple[SnapshotModel, ...]:
 
 def _model(name: str, version: str, values: dict[str, Any]) -> SnapshotModel:
     file = values.get("marName")
+    if isinstance(file, gson.Number):
+        file = str(file)
     if not isinstance(file, str) or not file:
         raise ValueError(f"{name} {version} names no archive: marName is missing")
-    least = _number(values, "minWorkers") or 0
+    least = number_above_0("minWorkers", values.get("minWorkers")) or 0
     return SnapshotModel(
         name=name,
         version=version,
         file=file,
-        is_default=values.get("defaultVersion") is True,
+        is_default=gson.is_true(values.get("defaultVersion")),
         min_workers=least,
-        max_workers=max(least, _number(values, "maxWorkers") or 0),
-        batch_size=_number(values, "batchSize"),
-        max_batch_delay=_number(values, "maxBatchDelay"),
-        response_timeout=_number(values, "responseTimeout"),
-        startup_timeout=_number(values, "startupTimeout"),
+        max_workers=max(least, number_above_0("maxWorkers", values.get("maxWorkers")) or 0),
+        batch_size=number_above_0("batchSize", values.get("batchSize")),
+        max_batch_delay=number_above_0("maxBatchDelay", values.get("maxBatchDelay")),
+        response_timeout=number_above_0("responseTimeout", values.get("responseTimeout")),
+        startup_timeout=number_above_0("startupTimeout", values.get("startupTimeout")),
     )
-
-
-def _number(values: dict[str, Any], key: str) -> int | None:
-    """Return a number above 0; TorchServe counts any other as not given."""
-    value = values.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{key} must be a whole number")  # noqa: TRY004 - every reader raises ValueError
-    return value if value > 0 else None
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

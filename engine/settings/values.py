@@ -6,14 +6,15 @@ A reason completes the sentence "KEY = TEXT: ...", and says what may stand there
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-JAVA_INT_MAX = 2**31 - 1
+from engine import gson
+from engine.gson import JAVA_INT_MAX
+
 MINUTES_OF_A_YEAR = 366 * 24 * 60
 
 
@@ -182,13 +183,13 @@ def _start_model(text: str) -> StartModel:
 
 
 def model_defaults(text: str) -> tuple[ModelDefaults, ...]:
-    """Read the JSON object {name: {version: {minWorkers, maxWorkers, batchSize, ...}}}.
+    """Read the JSON object {name: {version: {minWorkers, maxWorkers, batchSize, ...}}}, by Gson's rules.
 
     TorchServe: a number of 0 or less counts as not given, and keys it does not know are passed over.
     """
     try:
-        models = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        models = gson.loads(text)
+    except ValueError as error:
         raise ValueError(f"it is no JSON: {error}") from error
     return tuple(
         _model(name, version, values)
@@ -208,9 +209,18 @@ def _model_value(key: str, value: Any) -> Any:
         if isinstance(value, str):
             return value
         raise ValueError(f"{key} must be a text")
-    if not isinstance(value, int) or isinstance(value, bool) or value > JAVA_INT_MAX:
-        raise ValueError(f"{key} must be a whole number")
-    return value if value > 0 else None
+    return number_above_0(key, value)
+
+
+def number_above_0(key: str, value: Any) -> int | None:
+    """Return a number of JSON; TorchServe counts one of 0 or less as not given, and so does null."""
+    if value is None:
+        return None
+    try:
+        number = gson.whole_number(value)
+    except ValueError as error:
+        raise ValueError(f"{key} {error}") from None
+    return number if number > 0 else None
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

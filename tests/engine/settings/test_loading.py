@@ -154,7 +154,7 @@ def test_an_unset_variable_in_a_value_is_refused(folder: Path) -> None:
         ("models=[1]", "must be a JSON object"),
         ("models={", "it is no JSON"),
         ("models=" + "[" * 100_000, "it is no JSON"),
-        ('models={"m": {"1.0": {"minWorkers": "2"}}}', "minWorkers must be a whole number"),
+        ('models={"m": {"1.0": {"minWorkers": "two"}}}', "minWorkers must be a whole number"),
         ('models={"m": {"1.0": {"runtimeType": 3}}}', "runtimeType must be a text"),
         ("inference_address=unix:/tmp/x", "unix sockets are not available yet"),
         ("inference_address=127.0.0.1:8080", "it is no address"),

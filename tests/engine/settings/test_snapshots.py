@@ -46,7 +46,7 @@ def test_a_snapshot_file_is_a_configuration_file(tmp_path: Path) -> None:
         ("{", "no JSON"),
         ("[]", "the whole must be a JSON object"),
         ('{"models": {"m": {"1": {}}}}', "m 1 names no archive"),
-        ('{"models": {"m": {"1": {"marName": "m.mar", "minWorkers": "2"}}}}', "minWorkers must be a whole number"),
+        ('{"models": {"m": {"1": {"marName": "m.mar", "minWorkers": "two"}}}}', "minWorkers must be a whole number"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, reason: str) -> None:
