@@ -13,6 +13,7 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
+from engine.log4j2 import configured_layout
 from engine.log_files import SERVER_LOG, LogFile, LogLayout, default_layout, torchserve_loggers
 from engine.settings.log_options import MARINAS_OWN, LogOptions
 from engine.workers.log import PRINTED_LOG
@@ -61,7 +62,7 @@ class Logs:
 
     def open(self) -> None:
         """Begin to collect. Blocking, for files are opened; call it before the loop runs."""
-        layout = default_layout(self._options, self._folder)
+        layout = configured_layout(self._options, default_layout(self._options, self._folder))
         targets: list[logging.Handler] = []
         problems = list(layout.problems)
         for file in layout.files:
