@@ -64,9 +64,7 @@ class Arrivals:
             self._cache,
             customer_key=settings.s3_sse_c_key_file,
         )
-        # Without a record, which one process at a time can open, environments end with the process as well.
-        lasting = home.environments if settings.record else self.scratch.folder / "environments"
-        self._environments = Environments(lasting, home.model_store, settings, variables, threads)
+        self._environments = Environments(home.environments, home.model_store, settings, variables, threads)
 
     async def open(self) -> None:
         """Take a folder for unpacked models, and remove what processes that were killed left; raises OSError."""
@@ -75,11 +73,12 @@ class Arrivals:
         await self._threads.run(self._cache.shrink)
 
     async def sweep(self) -> None:
-        """Remove environments that nobody asked for since `open`: the rest of a process that was killed."""
+        """Remove environments that no process has used for long, or that a process which was killed left unfinished."""
         await self._environments.sweep()
 
     async def close(self) -> None:
-        """Remove the folder of unpacked models."""
+        """Remove the folder of unpacked models; the packages that were installed stay for the next start."""
+        await self._environments.close()
         await self._threads.run(self.scratch.close)
 
     async def bring(

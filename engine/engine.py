@@ -126,7 +126,7 @@ class Engine:
         came_back = await self._restoring.restore(saved, self._registering, wanted=self.settings.restore)
         for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
             await self._registering.load_at_start(model)
-        if came_back:
+        if came_back or not self.settings.record:
             await self._arrivals.sweep()
         self._tasks.start(self._restoring.last(), "whether this start lasts")
         if self.settings.watch_model_store:

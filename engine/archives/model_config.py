@@ -65,7 +65,7 @@ class ModelConfig:
     max_num_sequence: int = 1
     continuous_batching: bool = False
     async_communication: bool = False
-    use_venv: bool = False
+    use_venv: bool | None = None
     worker_python: str | None = None
     idle_unload: int | None = None
     raw: dict[str, Any] = field(default_factory=dict)
@@ -159,7 +159,7 @@ def _config(raw: dict[str, Any]) -> ModelConfig:
         max_num_sequence=max(1, reader.get("maxNumSequence", int, 1)),
         continuous_batching=reader.get("continuousBatching", bool, default=False),
         async_communication=reader.get("asyncCommunication", bool, default=False),
-        use_venv=reader.get("useVenv", bool, default=False),
+        use_venv=reader.find("useVenv", bool),
         worker_python=reader.find("workerPython", str) or None,
         idle_unload=reader.number("idleUnloadSeconds", 0),
         raw=raw,

@@ -1,7 +1,8 @@
 """The environments of all versions: made when first asked for, shared, and removed with the last that needs them.
 
 On the loop. An environment is whole once its folder holds the file `COMPLETE`; whatever is not is made afresh. It is
-made in its final place, for scripts and virtual environments hold the path they were made under.
+made in its final place, for scripts and virtual environments hold the path they were made under. Every process of one
+home shares the environments: file locks tell which are in use.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import asyncio
 import logging
 import os
 import shutil
+import time
 from collections import deque
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+
+from filelock import FileLock, Timeout
 
 from engine.environments.interpreters import Interpreter, examine, own_interpreter, require_trusted
+from engine.environments.locks import EnvironmentLocks
 from engine.environments.processes import run_process
 from engine.environments.recipes import Recipe, key_of
 from engine.errors import InvalidArchiveError, RequirementsError, SettingsError
@@ -24,7 +29,7 @@ from engine.frozen import CHOOSE_PYTHON, is_frozen, own_python
 from engine.snapshots import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from engine.environments.processes import Run
     from engine.settings import Settings
@@ -35,6 +40,10 @@ log = logging.getLogger(__name__)
 
 COMPLETE = ".complete"
 LAST_LINES = 20
+# A whole environment that no process uses is kept for so many seconds after it was last used.
+KEPT = 30 * 24 * 3600.0
+# How often a guard is tried that another task or process holds, in seconds.
+GUARD_CHECK = 0.1
 # An archive's folder is where pip runs, so that its files can be named; its modules must not get in pip's way.
 _FOR_PIP = {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -72,8 +81,9 @@ class Environments:
         threads: Threads,
         run: Run = run_process,
     ) -> None:
-        """Environments lie in `root`, which this process alone uses. `variables` are those of worker processes."""
+        """Environments lie in `root`. `variables` are those of worker processes."""
         self._root = root
+        self._locks = EnvironmentLocks(root)
         self._model_store = model_store
         self._settings = settings
         self._variables = variables
@@ -81,7 +91,6 @@ class Environments:
         self._run = run
         self._held: dict[Path, Environment] = {}
         self._interpreters: dict[str, Interpreter] = {}
-        self._locks: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
     async def provide(self, name: str, unpacked: Unpacked, progress: Callable[[Progress], None] | None) -> None:
         """Have the version's environment ready, for `of`; cancelling it leaves nothing behind.
@@ -94,7 +103,8 @@ class Environments:
         if file and self._settings.install_py_dep_per_model:
             if is_frozen() and interpreter.path == own_python():
                 raise _failed(name, f"Marina's own Python cannot install what its {file} lists. {CHOOSE_PYTHON}")
-            recipe = Recipe(interpreter, unpacked.folder, unpacked.folder / file, unpacked.config.use_venv)
+            venv = unpacked.config.use_venv is not False
+            recipe = Recipe(interpreter, unpacked.folder, unpacked.folder / file, venv)
             await self._install(name, unpacked.scratch, recipe, progress)
             return
         if file:
@@ -110,26 +120,57 @@ class Environments:
         return self._held[holder]
 
     async def release(self, holder: Path) -> None:
-        """Remove the holder's environment when nobody else holds it; one that holds none is fine."""
+        """Remove the holder's environment when no version and no process needs it; one that holds none is fine."""
         environment = self._held.pop(holder, None)
         folder = environment.folder if environment else None
         if folder is None or folder in self._used():
             return
-        async with self._lock(folder):
+        async with self._guarded(folder):
             if folder not in self._used():
-                await self._threads.run(shutil.rmtree, folder, ignore_errors=True)
+                await self._threads.run(self._remove, folder)
 
     async def sweep(self) -> None:
-        """Remove what nobody holds: the rest of a process that was killed."""
+        """Remove environments that no process uses: those made by half, and those not used for a month."""
         if self._settings.install_py_dep_per_model:
-            await self._threads.run(_remove_others, self._root, self._used())
+            await self._threads.run(self._remove_old)
+
+    async def close(self) -> None:
+        """Keep every environment, and use none any more. Safe to call twice."""
+        self._held.clear()
+        await self._threads.run(self._locks.close)
 
     def _used(self) -> set[Path | None]:
         return {environment.folder for environment in self._held.values()}
 
-    def _lock(self, folder: Path) -> asyncio.Lock:
-        """Return what makes those wait that want the same folder."""
-        return self._locks.setdefault(folder, asyncio.Lock())
+    @asynccontextmanager
+    async def _guarded(self, folder: Path) -> AsyncIterator[None]:
+        """Hold the environment's guard, against other tasks and other processes."""
+        guard = await self._threads.run(self._locks.guard, folder.name)
+        try:
+            # Cancelled meanwhile, this ends only when the thread has ended, so that the release comes later.
+            while not await self._threads.run_cancellable(lambda _report, _cancel: _acquired(guard), None):  # noqa: ASYNC110 - no process tells of a release
+                await asyncio.sleep(GUARD_CHECK)
+            yield
+        finally:
+            await self._threads.run(guard.release)
+
+    def _remove(self, folder: Path) -> None:
+        """Remove an environment that this process does not need, unless another one uses it. Its guard is held."""
+        self._locks.end_use(folder.name)
+        if not self._locks.is_used(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_old(self) -> None:
+        others = [path for path in self._root.iterdir() if path.is_dir()] if self._root.exists() else []
+        for folder in others:
+            if folder in self._used() or folder.name.startswith(".") or _was_used(folder, time.time() - KEPT):
+                continue
+            guard = self._locks.guard(folder.name)
+            if _acquired(guard):
+                try:
+                    self._remove(folder)
+                finally:
+                    guard.release()
 
     # Packages
 
@@ -146,9 +187,11 @@ class Environments:
             recipe.python(folder), module_path, folder, first=None if recipe.venv else packages
         )
         try:
-            async with self._lock(folder):
+            async with self._guarded(folder):
+                await self._threads.run(self._locks.begin_use, folder.name)
                 if not await self._threads.run((folder / COMPLETE).exists):
                     await self._make(name, recipe, folder, progress)
+                await self._threads.run((folder / COMPLETE).touch)
         except BaseException:
             await self.release(holder)
             raise
@@ -170,7 +213,6 @@ class Environments:
                 raise _failed(name, f"{command[0]} cannot be started: {error.strerror or error}") from error
             if code:
                 raise _failed(name, "\n".join(last))
-        await self._threads.run((folder / COMPLETE).touch)
 
     # Interpreters
 
@@ -216,7 +258,18 @@ def _make_empty(folder: Path) -> None:
     folder.mkdir()
 
 
-def _remove_others(root: Path, used: set[Path | None]) -> None:
-    for folder in root.iterdir() if root.exists() else ():
-        if folder not in used:
-            shutil.rmtree(folder, ignore_errors=True)
+def _acquired(guard: FileLock) -> bool:
+    """Take the guard unless another holds it; returns whether this worked."""
+    try:
+        guard.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True
+
+
+def _was_used(folder: Path, since: float) -> bool:
+    """Whether the environment is whole and was used after `since`, in seconds since the epoch."""
+    try:
+        return (folder / COMPLETE).stat().st_mtime > since
+    except FileNotFoundError:
+        return False

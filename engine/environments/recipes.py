@@ -27,8 +27,8 @@ _PIP = ("-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--
 class Recipe:
     """The packages that `requirements` lists, a file of the unpacked archive `folder`, for `interpreter`.
 
-    `venv` asks for a virtual environment that inherits the interpreter's packages; else they go into a plain folder
-    that the workers' module path begins with (TorchServe: `useVenv`).
+    `venv` asks for a virtual environment that inherits the interpreter's packages, so that torch is not fetched again;
+    else all of them go into a plain folder that the workers' module path begins with (TorchServe: `useVenv`).
     """
 
     interpreter: Interpreter

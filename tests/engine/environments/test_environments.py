@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 
 from engine.archives.manifest import Manifest
 from engine.archives.model_config import ModelConfig
-from engine.environments.environments import COMPLETE, Environments
+from engine.environments.environments import COMPLETE, GUARD_CHECK, KEPT, Environments
+from engine.environments.locks import EnvironmentLocks
 from engine.errors import InvalidArchiveError, RequirementsError, SettingsError
 from engine.snapshots import Progress
 from engine.tasks import TaskGroup
@@ -55,7 +58,8 @@ class FakePip:
 
 
 def an_archive(folder: Path, name: str = "a", text: str | None = "net\n", **config: Any) -> Unpacked:
-    """Return an unpacked archive; without `text` it asks for no packages."""
+    """Return an unpacked archive; without `text` it asks for no packages. They go into a plain folder by default."""
+    config.setdefault("use_venv", False)
     model = folder / name
     model.mkdir()
     if text is not None:
@@ -73,15 +77,16 @@ def run(root: Path, pip: Any, scenario: Scenario, **settings: Any) -> None:
     async def main() -> None:
         threads = Threads("test", 2)
         chosen = make_settings(**{"install_py_dep_per_model": True, **settings})
-        await scenario(Environments(root / "environments", root / "model_store", chosen, VARIABLES, threads, pip))
+        environments = Environments(root / "environments", root / "model_store", chosen, VARIABLES, threads, pip)
+        await scenario(environments)
+        await environments.close()
         threads.close()
 
     asyncio.run(main())
 
 
 def made(root: Path) -> list[Path]:
-    folder = root / "environments"
-    return sorted(folder.iterdir()) if folder.exists() else []
+    return sorted((root / "environments").glob("[!.]*"))
 
 
 def test_an_archive_without_requirements_runs_on_marinas_python(tmp_path: Path) -> None:
@@ -165,27 +170,82 @@ def test_versions_that_ask_for_the_same_share_and_the_last_one_removes(tmp_path:
     assert made(tmp_path) == []
 
 
-def test_a_restart_takes_what_is_there_and_removes_what_nobody_needs(tmp_path: Path) -> None:
+def test_a_virtual_environment_is_the_default(tmp_path: Path) -> None:
+    pip, archive = FakePip(), an_archive(tmp_path, use_venv=None)
+
+    async def scenario(environments: Environments) -> None:
+        await environments.provide("net", archive, None)
+        assert environments.of(archive.scratch).first is None
+
+    run(tmp_path, pip, scenario)
+    assert [Path(command[1]).name for command in pip.commands] == ["make_venv.py", "-m"]
+
+
+def test_a_restart_takes_what_is_there_and_keeps_the_rest_for_a_month(tmp_path: Path) -> None:
     pip, again = FakePip(), FakePip()
-    kept, gone = an_archive(tmp_path, "kept"), an_archive(tmp_path, "gone", "other\n")
+    kept, old, half = (an_archive(tmp_path, name, f"{name}\n") for name in ("kept", "old", "half"))
+    folders: dict[str, Path] = {}
 
     async def before(environments: Environments) -> None:
-        await environments.provide("kept", kept, None)
-        await environments.provide("gone", gone, None)
+        for archive in (kept, old, half):
+            await environments.provide("net", archive, None)
+            folder = environments.of(archive.scratch).folder
+            assert folder is not None
+            folders[archive.folder.name] = folder
 
     async def after(environments: Environments) -> None:
-        await environments.provide("kept", kept, None)
-        await environments.sweep()
-        assert made(tmp_path) == [environments.of(kept.scratch).folder]
-
-    async def switched_off(environments: Environments) -> None:
         await environments.sweep()
 
     run(tmp_path, pip, before)
-    run(tmp_path, again, switched_off, install_py_dep_per_model=False)
-    assert len(made(tmp_path)) == 2
+    (folders["half"] / COMPLETE).unlink()
+    run(tmp_path, again, after, install_py_dep_per_model=False)
+    assert made(tmp_path) == sorted(folders.values())
     run(tmp_path, again, after)
+    assert made(tmp_path) == sorted([folders["kept"], folders["old"]])
+    os.utime(folders["old"] / COMPLETE, (0, time.time() - KEPT - 1))
+    run(tmp_path, again, after)
+    assert made(tmp_path) == [folders["kept"]]
+    run(tmp_path, again, lambda environments: environments.provide("net", kept, None))
     assert again.commands == []
+
+
+def test_what_another_process_uses_is_not_removed(tmp_path: Path) -> None:
+    archive = an_archive(tmp_path)
+
+    async def scenario(environments: Environments) -> None:
+        await environments.provide("net", archive, None)
+        (folder,) = made(tmp_path)
+        other = EnvironmentLocks(tmp_path / "environments")
+        other.begin_use(folder.name)
+        await environments.release(archive.scratch)
+        (folder / COMPLETE).unlink()
+        await environments.sweep()
+        assert made(tmp_path) == [folder]
+        other.close()
+        await environments.sweep()
+        assert made(tmp_path) == []
+
+    run(tmp_path, FakePip(), scenario)
+
+
+def test_one_process_at_a_time_makes_an_environment(tmp_path: Path) -> None:
+    archive, pip = an_archive(tmp_path), FakePip()
+
+    async def scenario(environments: Environments) -> None:
+        await environments.provide("net", archive, None)
+        (folder,) = made(tmp_path)
+        await environments.release(archive.scratch)
+        guard = EnvironmentLocks(tmp_path / "environments").guard(folder.name)
+        guard.acquire()
+        pip.started.clear()
+        making = TaskGroup().start(environments.provide("net", archive, None), "make")
+        await asyncio.wait([making], timeout=3 * GUARD_CHECK)
+        assert not pip.started.is_set()
+        guard.release()
+        await making
+        assert pip.started.is_set()
+
+    run(tmp_path, pip, scenario)
 
 
 def test_what_was_made_by_half_is_made_afresh(tmp_path: Path) -> None:

@@ -76,8 +76,7 @@ async def register(server: Server, name: str) -> None:
 
 
 def environments(server: Server) -> list[Path]:
-    root = server.engine.home.environments
-    return list(root.iterdir()) if root.exists() else []
+    return list(server.engine.home.environments.glob("[!.]*"))
 
 
 async def greeting(server: Server, name: str) -> str:
@@ -118,6 +117,21 @@ def test_packages_are_seen_by_their_model_alone_and_survive_a_restart(tmp_path: 
     asyncio.run(first())
     wheel.unlink()  # a second installation would fail now
     asyncio.run(second())
+
+
+def test_without_a_record_a_restart_finds_the_packages_again(tmp_path: Path) -> None:
+    wheel = a_wheel(tmp_path / "wheels")
+    settings = make_settings(install_py_dep_per_model=True, record=False)
+
+    async def once() -> None:
+        async with serving(make_home(tmp_path), settings) as server:
+            an_archive(server, "net", f"--no-index\n--find-links {wheel.parent}\nmarina-greeting\n", use_venv=True)
+            await register(server, "net")
+            assert (await greeting(server, "net")).startswith("hello")
+
+    asyncio.run(once())
+    wheel.unlink()  # a second installation would fail now
+    asyncio.run(once())
 
 
 def test_files_of_the_archive_can_be_named_and_its_modules_do_not_trouble_pip(tmp_path: Path) -> None:
