@@ -1,83 +1,22 @@
-"""`marina-server`, `python -m engine`: the engine without a window, on uvloop where there is one."""
+"""`marina-server` and `python -m engine`: the engine without a window, also in the manner of TorchServe's command."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
-import os
-import signal
 import sys
-from collections.abc import Callable
 
-from engine.errors import MarinaError
-from engine.home import Home
-from engine.home_lock import HomeLock
-from engine.host import Host
-from engine.logs import Logs
-from engine.settings import Settings
+from engine import torchserve_command
+from engine.settings.commandline import TORCHSERVE
 from engine.startup import read_settings
-
-log = logging.getLogger("marina")
 
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
+    if sys.argv[1:2] == [TORCHSERVE]:
+        return torchserve_command.main(sys.argv[2:])
     settings = read_settings("marina-server")
-    home = Home.find(os.environ)
-    lock = HomeLock(home, "marina-server")
-    try:
-        # A run without a record can lose none, so it takes no home from anybody.
-        if settings.record:
-            lock.acquire()
-    except MarinaError as error:
-        sys.stderr.write(f"marina-server: {error}\n")
-        return 1
-    try:
-        return _run(settings, home)
-    finally:
-        lock.release()
+    from engine.server import run  # noqa: PLC0415 - it takes a while, and TorchServe's command may do without
 
-
-def _run(settings: Settings, home: Home) -> int:
-    logs = Logs(home.logs, settings.log_options)
-    logs.open()
-    # What the imports made stays for good: looking through it again and again would hold requests up.
-    gc.freeze()
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(serve(settings, home))
-    finally:
-        gc.unfreeze()
-        logs.close()
-
-
-async def serve(settings: Settings, home: Home) -> int:
-    """Start, say so, wait for a signal, stop; returns the exit code."""
-    asked_to_stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-    host = Host(settings, home)
-    try:
-        await host.start()
-    except (MarinaError, OSError) as error:
-        log.error("%s", error)
-        return 1
-    for name, address in host.addresses.items():
-        log.info("%s API: %s", name[:1].upper() + name[1:], address)
-    # TorchServe's line; scripts wait for it.
-    print("Model server started.", flush=True)  # noqa: T201 - addressed to scripts
-    await asked_to_stop.wait()
-    await host.stop()
-    return 0
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415 - absent on Windows
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+    return run(settings, "marina-server")
 
 
 if __name__ == "__main__":

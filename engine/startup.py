@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine import VERSION
@@ -12,16 +13,19 @@ from engine.home import Home
 from engine.settings import Settings, load
 
 
-def find_settings(program: str) -> Settings:
-    """Return the settings that count now for this process; reads small files. Raises SettingsError."""
+def find_settings(program: str, arguments: Sequence[str] | None = None) -> Settings:
+    """Return the settings that count now for this process; reads small files. Raises SettingsError.
+
+    `arguments` stand in for those of the process.
+    """
     saved = Home.find(os.environ).settings_file
-    return load(sys.argv[1:], os.environ, Path.cwd(), program=program, saved=saved)
+    return load(sys.argv[1:] if arguments is None else arguments, os.environ, Path.cwd(), program=program, saved=saved)
 
 
-def read_settings(program: str) -> Settings:
+def read_settings(program: str, arguments: Sequence[str] | None = None) -> Settings:
     """Return the settings of this process; raises SystemExit once a version, the settings or a mistake was printed."""
     try:
-        settings = find_settings(program)
+        settings = find_settings(program, arguments)
     except SettingsError as error:
         sys.stderr.write(f"{program}: {error}\n")
         raise SystemExit(1) from None

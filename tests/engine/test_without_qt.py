@@ -10,6 +10,7 @@ import sys
 for name in ("PySide6", "shiboken6", "qasync", "gui", "torch", "boto3", "botocore"):
     sys.modules[name] = None
 import engine.__main__
+import engine.server
 """
 
 
