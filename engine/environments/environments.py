@@ -125,9 +125,7 @@ class Environments:
         folder = environment.folder if environment else None
         if folder is None or folder in self._used():
             return
-        async with self._guarded(folder):
-            if folder not in self._used():
-                await self._threads.run(self._remove, folder)
+        await self._threads.run(self._remove_unused, folder)
 
     async def sweep(self) -> None:
         """Remove environments that no process uses: those made by half, and those not used for a month."""
@@ -140,7 +138,8 @@ class Environments:
         await self._threads.run(self._locks.close)
 
     def _used(self) -> set[Path | None]:
-        return {environment.folder for environment in self._held.values()}
+        # A copy first: this is called in threads too.
+        return {environment.folder for environment in list(self._held.values())}
 
     @asynccontextmanager
     async def _guarded(self, folder: Path) -> AsyncIterator[None]:
@@ -154,23 +153,27 @@ class Environments:
         finally:
             await self._threads.run(guard.release)
 
-    def _remove(self, folder: Path) -> None:
-        """Remove an environment that this process does not need, unless another one uses it. Its guard is held."""
-        self._locks.end_use(folder.name)
-        if not self._locks.is_used(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
+    def _remove_unused(self, folder: Path) -> None:
+        """Remove an environment that neither a version nor another process needs.
+
+        Where another task or process holds the guard, it makes or removes the environment itself.
+        """
+        guard = self._locks.guard(folder.name)
+        if not _acquired(guard):
+            return
+        try:
+            if folder not in self._used():
+                self._locks.end_use(folder.name)
+                if not self._locks.is_used(folder.name):
+                    shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            guard.release()
 
     def _remove_old(self) -> None:
-        others = [path for path in self._root.iterdir() if path.is_dir()] if self._root.exists() else []
-        for folder in others:
-            if folder in self._used() or folder.name.startswith(".") or _was_used(folder, time.time() - KEPT):
-                continue
-            guard = self._locks.guard(folder.name)
-            if _acquired(guard):
-                try:
-                    self._remove(folder)
-                finally:
-                    guard.release()
+        oldest = time.time() - KEPT
+        for folder in self._root.glob("[!.]*"):
+            if not _was_used(folder, since=oldest):
+                self._remove_unused(folder)
 
     # Packages
 
@@ -267,7 +270,7 @@ def _acquired(guard: FileLock) -> bool:
     return True
 
 
-def _was_used(folder: Path, since: float) -> bool:
+def _was_used(folder: Path, *, since: float) -> bool:
     """Whether the environment is whole and was used after `since`, in seconds since the epoch."""
     try:
         return (folder / COMPLETE).stat().st_mtime > since
