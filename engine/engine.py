@@ -16,8 +16,8 @@ from engine.arrivals import Arrivals
 from engine.assembly import Assembly
 from engine.at_start import models_at_start
 from engine.catalogue import Catalogue
+from engine.devices.all_vendors import machine_inventory
 from engine.devices.devices import Devices
-from engine.devices.nvidia import NvidiaInventory
 from engine.errors import ConflictError, UnavailableError, WorkerStartError
 from engine.frozen import own_python
 from engine.measured import figures
@@ -79,7 +79,7 @@ class Engine:
         self._threads = Threads("marina-disk", 4)
         self._tasks = TaskGroup()
         variables = _variables_of_workers(settings)
-        inventory = inventory or NvidiaInventory(variables.get("CUDA_VISIBLE_DEVICES"))
+        inventory = inventory or machine_inventory(variables)
         self._devices = Devices(inventory, settings.number_of_gpu)
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
         self._offers = Offers(self.home.model_store, self._threads, self._is_needed, self._wake)

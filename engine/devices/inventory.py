@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+GPU_KINDS = ("cuda", "mps")
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU at one moment; `id` is N of its device "cuda:N" in a worker.
+    """One GPU at one moment; `id` is N of its device "cuda:N" in a worker, 0 for "mps".
 
     Memory is bytes. `utilization` and `memory_utilization` tell, in percent of the time, how long its processors and
     its memory were at work lately. `processes` has the memory of each process that computes on it, by pid.
@@ -33,8 +35,8 @@ class Inventory(Protocol):
 
 
 def gpu_id_of(device: str) -> int | None:
-    """Return the id that a device of torch names ("cuda:1", or "cuda" for the first); None for any other device."""
+    """Return the id that a device of torch names ("cuda:1", "mps"; without a number the first); None for no GPU."""
     kind, _, number = device.partition(":")
-    if kind != "cuda":
+    if kind not in GPU_KINDS:
         return None
     return int(number) if number.isdecimal() else 0

@@ -60,14 +60,14 @@ class NvidiaInventory:
         try:
             self._nvml = nvml = self._library()
         except ImportError as error:
-            log.info("No GPUs: %s", error)
+            log.info("No GPUs of NVIDIA: %s", error)
             return ()
         try:
             nvml.nvmlInit()
             handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
             indices, problem = visible_gpus(self._visible, [_text(nvml.nvmlDeviceGetUUID(one)) for one in handles])
         except nvml.NVMLError as error:
-            log.info("No GPUs: %s", error)
+            log.info("No GPUs of NVIDIA: %s", error)
             return ()
         if problem:
             log.warning(

@@ -109,7 +109,7 @@ def test_without_driver_or_library_there_are_no_gpus_and_one_line_tells_it(
     inventory = NvidiaInventory(None, library.load if broken == "driver" else missing)
     assert inventory.read() == inventory.read() == ()
     [told] = caplog.messages
-    assert told.startswith("No GPUs: ")
+    assert told.startswith("No GPUs of NVIDIA: ")
     assert library.inits == (1 if broken == "driver" else 0)
 
 
