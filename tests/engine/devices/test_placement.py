@@ -120,7 +120,7 @@ def test_without_others_the_most_free_memory_decides(free: list[int], last: int)
 
 @pytest.mark.parametrize(
     ("device", "gpu_id"),
-    [("cuda:0", 0), ("cuda:12", 12), ("cuda", 0), ("cpu", None), ("mps", None), ("xpu:0", None), ("", None)],
+    [("cuda:0", 0), ("cuda:12", 12), ("cuda", 0), ("cpu", None), ("mps", 0), ("xpu:0", None), ("", None)],
 )
 def test_devices_of_torch_name_a_gpu_or_none(device: str, gpu_id: int | None) -> None:
     assert gpu_id_of(device) == gpu_id
