@@ -55,7 +55,7 @@ fuzz: setup ## 20,000 garbled inputs for each reader of what others wrote
 	@MARINA_FUZZ_INPUTS=$${MARINA_FUZZ_INPUTS:-20000} QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 3600 tests/fuzz
 
 differential: setup ## 500 generated requests to a real TorchServe (needs Java 17; set up in .venv-torchserve) and to Marina
-	@$(BIN)/pytest -s -m differential tests/differential
+	@$(BIN)/pytest -s -m differential tests/differential tests/migration
 
 screenshots: setup ## the pictures of docs/images, taken of the real window with real workers; about five minutes
 	@$(BIN)/python -m tests.screenshots

@@ -38,15 +38,7 @@ TIMEOUT = 20.0
 def generated() -> dict[str, tuple[Any, Any]]:
     """Return the messages and the stubs of each file of the interface, generated once for all tests."""
     with tempfile.TemporaryDirectory() as folder:
-        for path in INTERFACE.glob("*.proto"):
-            text = path.read_text(encoding="utf-8")
-            Path(folder, path.name).write_text(text, encoding="utf-8")
-            if path.stem == "open_inference":
-                kserve = text.replace(TORCHSERVE_PACKAGE, KSERVE_PACKAGE)
-                Path(folder, "kserve.proto").write_text(kserve, encoding="utf-8")
-        folders = (folder, Path(grpc_tools.__path__[0]) / "_proto", Path(google.rpc.__path__[0]).parents[1])
-        command = ["protoc", *(f"-I{one}" for one in folders), f"--python_out={folder}", f"--grpc_python_out={folder}"]
-        assert protoc.main([*command, *(f"{name}.proto" for name in STUBS)]) == 0
+        generate(Path(folder))
         sys.path.insert(0, folder)
         try:
             return {
@@ -55,6 +47,19 @@ def generated() -> dict[str, tuple[Any, Any]]:
             }
         finally:
             sys.path.remove(folder)
+
+
+def generate(folder: Path) -> None:
+    """Write the Python modules that protoc makes of the interface into a folder, as users of TorchServe do."""
+    for path in INTERFACE.glob("*.proto"):
+        text = path.read_text(encoding="utf-8")
+        Path(folder, path.name).write_text(text, encoding="utf-8")
+        if path.stem == "open_inference":
+            kserve = text.replace(TORCHSERVE_PACKAGE, KSERVE_PACKAGE)
+            Path(folder, "kserve.proto").write_text(kserve, encoding="utf-8")
+    folders = (folder, Path(grpc_tools.__path__[0]) / "_proto", Path(google.rpc.__path__[0]).parents[1])
+    command = ["protoc", *(f"-I{one}" for one in folders), f"--python_out={folder}", f"--grpc_python_out={folder}"]
+    assert protoc.main([*command, *(f"{name}.proto" for name in STUBS)]) == 0
 
 
 @dataclass(frozen=True)
