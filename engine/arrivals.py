@@ -53,6 +53,7 @@ class Arrivals:
         """
         self.scratch = Scratch(home.unpacked)
         self._model_store = home.model_store
+        self._allowed_urls = settings.allowed_urls
         self._threads = threads
         self._is_needed = is_needed
         self._placed = placed
@@ -119,7 +120,7 @@ class Arrivals:
         """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
         url = registration.url
         if not is_remote(url):
-            path = await self._threads.run(locate, url, self._model_store)
+            path = await self._threads.run(locate, url, self._model_store, self._allowed_urls)
             if wished := registration.sha256:
                 await self._threads.run_cancellable(
                     lambda report, cancel: _require_sha256(path, wished, report, cancel), progress
@@ -137,7 +138,7 @@ class Arrivals:
         scratch = self.scratch.new_folder()
         try:
             return await self._threads.run_cancellable(
-                lambda report, cancel: unpack_model(path, scratch, report, cancel), progress
+                lambda report, cancel: unpack_model(path, self._model_store, scratch, report, cancel), progress
             )
         except BaseException:
             await self._threads.run(self.scratch.remove, scratch)
