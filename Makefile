@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash soak fuzz bench bench-window screenshots bench-grpc download bundle bundle-test clean
+.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash damage soak fuzz bench bench-window screenshots bench-grpc download bundle bundle-test clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -47,6 +47,9 @@ chaos: setup ## 30,000 requests while workers and the fork server are killed and
 
 crash: setup ## 200 kills of the server during changes; what was acknowledged must be there afterwards
 	@MARINA_CRASHES=200 QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 3600 tests/chaos/test_crashes.py
+
+damage: setup ## 10,000 single damages of the record of models; Marina starts with every one of them, and loses nothing
+	@MARINA_DAMAGES=$${MARINA_DAMAGES:-10000} $(BIN)/pytest -s tests/chaos/test_damaged_record.py
 
 soak: setup ## a million predictions from clients of all kinds; nobody waits in vain, and memory stays flat; about a quarter of an hour
 	@MARINA_SOAK_REQUESTS=$${MARINA_SOAK_REQUESTS:-1000000} $(BIN)/pytest -s tests/soak

@@ -1,11 +1,12 @@
 """Archives on their way: from what a registration names to a folder that workers can start from, and away again.
 
-On the loop; downloads, disk and unpacking are elsewhere. It knows no versions: whoever asks says which name the model
-will have, and which archives of the store are still needed.
+On the loop; downloads, disk and unpacking are elsewhere. It knows no versions: callers say which name a model will
+have. An archive of the store is in use from the moment that a registration looks for it until `discard`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from engine.archives.download import Downloader, Wish
@@ -44,18 +45,19 @@ class Arrivals:
         home: Home,
         variables: Mapping[str, str],
         threads: Threads,
-        is_needed: Callable[[str], bool],
+        is_recorded: Callable[[str], bool],
         placed: Callable[[str], None],
     ) -> None:
-        """`variables` are those of workers; `is_needed` tells whether a version uses an archive of the store.
+        """`variables` are those of workers; `is_recorded` tells whether the record needs an archive of the store.
 
         `placed` hears of every archive that a URL brought into the store.
         """
         self.scratch = Scratch(home.unpacked)
         self._model_store = home.model_store
-        self._allowed_urls = settings.allowed_urls
         self._threads = threads
-        self._is_needed = is_needed
+        self._is_recorded = is_recorded
+        self._in_use: dict[Path, str] = {}
+        self._removing = asyncio.Lock()
         self._placed = placed
         self._cache = DownloadCache(home.downloads, settings.download_cache_size)
         self._downloader = Downloader(
@@ -107,10 +109,15 @@ class Arrivals:
 
     async def discard(self, url: str, archive: str, scratch: Path) -> None:
         """Remove what was unpacked, and an archive that a URL brought (TorchServe), unless a version needs it."""
+        self._in_use.pop(scratch, None)
         await self._threads.run(self.scratch.remove, scratch)
         await self._environments.release(scratch)
-        if is_remote(url) and not self._is_needed(archive):
-            await self._threads.run((self._model_store / archive).unlink, missing_ok=True)
+        if is_remote(url):
+            await self._remove_unused(archive)
+
+    def is_in_use(self, archive: str) -> bool:
+        """Whether a version has this archive of the store, or is about to have it."""
+        return archive in self._in_use.values()
 
     async def try_source(self, registration: Registration) -> str:
         """Return what is where a URL points to, in words; raises what fetching it raises."""
@@ -118,31 +125,43 @@ class Arrivals:
 
     async def _unpack(self, registration: Registration, progress: Callable[[Progress], None] | None) -> Unpacked:
         """Find an archive, which a URL brings into the model store first, and unpack it; on failure nothing is left."""
-        url = registration.url
-        if not is_remote(url):
-            path = await self._threads.run(locate, url, self._model_store, self._allowed_urls)
-            if wished := registration.sha256:
-                await self._threads.run_cancellable(
-                    lambda report, cancel: _require_sha256(path, wished, report, cancel), progress
-                )
-            return await self._unpack_stored(path, progress)
-        path = await self._downloader.fetch(_wish(registration), progress)
-        self._placed(path.name)
+        url, scratch = registration.url, self.scratch.new_folder()
+        archive = ""
         try:
-            return await self._unpack_stored(path, progress)
-        except BaseException:
-            await self._threads.run(path.unlink, missing_ok=True)
-            raise
-
-    async def _unpack_stored(self, path: Path, progress: Callable[[Progress], None] | None) -> Unpacked:
-        scratch = self.scratch.new_folder()
-        try:
+            if is_remote(url):
+                path = await self._downloader.fetch(_wish(registration), progress)
+                archive = self._in_use[scratch] = path.name
+                self._placed(archive)
+            else:
+                path = await self._locate(registration, scratch, progress)
             return await self._threads.run_cancellable(
-                lambda report, cancel: unpack_model(path, self._model_store, scratch, report, cancel), progress
+                lambda report, cancel: unpack_model(path, scratch, report, cancel), progress
             )
         except BaseException:
+            self._in_use.pop(scratch, None)
             await self._threads.run(self.scratch.remove, scratch)
+            if archive:
+                await self._remove_unused(archive)
             raise
+
+    async def _locate(
+        self, registration: Registration, scratch: Path, progress: Callable[[Progress], None] | None
+    ) -> Path:
+        """Return the archive that the store has, which is in use from now on."""
+        async with self._removing:
+            path = await self._threads.run(locate, registration.url, self._model_store)
+            self._in_use[scratch] = path.name
+        if wished := registration.sha256:
+            await self._threads.run_cancellable(
+                lambda report, cancel: _require_sha256(path, wished, report, cancel), progress
+            )
+        return path
+
+    async def _remove_unused(self, archive: str) -> None:
+        """Remove an archive that a URL brought, unless another version has it or the record needs it."""
+        async with self._removing:
+            if not self.is_in_use(archive) and not self._is_recorded(archive):
+                await self._threads.run((self._model_store / archive).unlink, missing_ok=True)
 
 
 def _wish(registration: Registration) -> Wish:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import SettingsError
 from engine.registration import Registration
+from engine.registry.records import Target
 from engine.settings import Settings, SnapshotModel, StartModel
 from engine.unpacked import whole_store
 
@@ -17,6 +18,11 @@ class AtStart:
 
     registration: Registration
     snapshot: SnapshotModel | None = None
+
+    @property
+    def target(self) -> Target | None:
+        """How many workers the snapshot wants; None leaves it to the archive and the settings."""
+        return Target(self.snapshot.min_workers, self.snapshot.max_workers) if self.snapshot else None
 
     def __str__(self) -> str:
         """Return the archive, for the log."""
@@ -47,7 +53,6 @@ def _registration(model: SnapshotModel) -> Registration:
         model_name=model.name,
         batch_size=model.batch_size,
         max_batch_delay=model.max_batch_delay,
-        initial_workers=model.min_workers,
         response_timeout=model.response_timeout,
         startup_timeout=model.startup_timeout,
     )

@@ -6,14 +6,14 @@ A change checks, records the new target in the store, and only then acts; one ch
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.acts import told_to_the_caller
 from engine.errors import TimedOutError, UnavailableError
 from engine.registry.feed import Feed
 from engine.registry.registry import Registry
-from engine.snapshots import Changes, Key
-from engine.store import SavedVersion
+from engine.snapshots import Changes
 from engine.tasks import TaskGroup
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from engine.arrivals import Arrivals
     from engine.assembly import Assembly
     from engine.metrics.collected import Metrics
+    from engine.record.rows import SavedVersion
     from engine.registry.records import Target, VersionSpec
-    from engine.snapshots import VersionSnapshot
+    from engine.snapshots import Key, VersionSnapshot
     from engine.store import Store
     from engine.unpacked import Unpacked
     from engine.version import Version
@@ -65,6 +66,15 @@ class Catalogue:
         self._exit_timeout = exit_timeout
         self._writing = asyncio.Lock()
         self._stopping = False
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was repaired in the record or set aside when it was opened, in sentences."""
+        return self.store.notices if self.store else ()
+
+    def records(self, archive: str) -> bool:
+        """Whether a recorded version needs this archive of the model store, also one that did not come back."""
+        return self.store is not None and archive in self.store.archives
 
     async def open(self) -> list[SavedVersion]:
         """Return what the record holds, which `readmit` brings back. Raises StoreError."""
@@ -122,24 +132,22 @@ class Catalogue:
         """Carry a change through even when its caller leaves half way: record, registry and workers stay in step."""
         return await asyncio.shield(self.under_way.start(change, name))
 
-    async def admit(self, saved: SavedVersion, unpacked: Unpacked) -> list[Worker]:
+    async def admit(self, saved: SavedVersion, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
         """Record a version, then let it serve; returns the workers that are to come up."""
-        spec = saved.spec
         async with self._writing:
             self.require_running()
             self._registry.require_free(spec.key)
             if self.store:
-                is_first = not self._registry.has(spec.name)
-                await self.store.add(SavedVersion(spec, saved.target, is_first or saved.is_default))
+                await self.store.add(replace(saved, is_default=not self._registry.has(spec.name)))
             self._registry.add(spec)
-            return self._serve(spec, saved.target, unpacked)
+            return self._serve(spec, target, unpacked)
 
-    def readmit(self, saved: SavedVersion, unpacked: Unpacked) -> None:
+    def readmit(self, spec: VersionSpec, target: Target, unpacked: Unpacked, *, is_default: bool) -> None:
         """Let a version serve that the record holds."""
-        self._registry.add(saved.spec)
-        if saved.is_default:
-            self._registry.set_default(*saved.spec.key)
-        self._serve(saved.spec, saved.target, unpacked)
+        self._registry.add(spec)
+        if is_default:
+            self._registry.set_default(*spec.key)
+        self._serve(spec, target, unpacked)
 
     async def scale(
         self, name: str, version: str | None, target: Target, drain_timeout: float | None
@@ -157,13 +165,10 @@ class Catalogue:
     async def set_default(self, name: str, version: str) -> None:
         """Make a version the default one."""
         async with self._writing:
-            previous = self._registry.set_default(name, version)
-            try:
-                if self.store:
-                    await self.store.set_default(Key(name, version))
-            except BaseException:
-                self._registry.set_default(name, previous)
-                raise
+            key = self._registry.require_version(name, version)
+            if self.store:
+                await self.store.set_default(key)
+            self._registry.set_default(*key)
         self._touch_all(name)
 
     async def unregister(self, name: str, version: str | None, drain_timeout: float | None) -> None:

@@ -83,7 +83,7 @@ class Engine:
         self._devices = Devices(inventory, settings.number_of_gpu)
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
         self._offers = Offers(self.home.model_store, self._threads, self._is_needed, self._wake)
-        self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_needed, self._offers.claim)
+        self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_recorded, self._offers.claim)
         self._assembly = Assembly(
             settings,
             variables,
@@ -150,7 +150,7 @@ class Engine:
 
     def notices(self) -> tuple[str, ...]:
         """Return what the person who started Marina should know about this start, in sentences."""
-        return (self._restoring.notice,) if self._restoring.notice else ()
+        return (*self._catalogue.notices, *self._restoring.notices)
 
     # Operations
 
@@ -252,7 +252,7 @@ class Engine:
         Raises ConflictError while a version or an act needs it, BadRequestError for what is no file of the store,
         OSError.
         """
-        if self._is_needed(file_name) or any(act.title == file_name for act in self.acts()):
+        if self._arrivals.is_in_use(file_name) or any(act.title == file_name for act in self.acts()):
             raise ConflictError(f"{file_name} stays in the model store: it is in use.")
         await self._threads.run(discard, file_name, self.home.model_store)
 
@@ -393,6 +393,9 @@ class Engine:
 
     def _wake(self) -> None:
         self._catalogue.feed.wake()
+
+    def _is_recorded(self, archive: str) -> bool:
+        return self._catalogue.records(archive)
 
     def _is_needed(self, archive: str) -> bool:
         return any(version.spec.archive == archive for version in self._versions.values())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.archives.urls import shown
 from engine.errors import BadRequestError, ConflictError, MarinaError, WorkerStartError
+from engine.record.rows import SavedVersion
 from engine.registration import (
     PROCESSING,
     RANGES,
@@ -17,12 +18,11 @@ from engine.registration import (
     default_workers,
     first_target,
     name_version,
+    recorded,
     require_range,
     specify,
 )
 from engine.registry.records import Target
-from engine.snapshots import Key
-from engine.store import SavedVersion
 from engine.unpacked import require_handler
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engine.catalogue import Catalogue
     from engine.devices.devices import Devices
     from engine.registry.records import VersionSpec
-    from engine.settings import Settings, SnapshotModel
+    from engine.settings import Settings
     from engine.snapshots import Progress
     from engine.threads import Threads
     from engine.unpacked import Unpacked
@@ -65,30 +65,46 @@ class Registering:
         self._threads = threads
 
     async def register(
-        self, registration: Registration, progress: Callable[[Progress], None] | None, *, loaded_at_startup: bool
+        self,
+        registration: Registration,
+        progress: Callable[[Progress], None] | None,
+        *,
+        loaded_at_startup: bool,
+        target: Target | None = None,
     ) -> str:
-        """Register a version and return TorchServe's status text; `Engine.register` says what is raised."""
+        """Register a version and return TorchServe's status text; `Engine.register` says what is raised.
+
+        `target` is how many workers a snapshot wants, whatever archive and settings say.
+        """
         self._catalogue.require_running()
         unpacked = await self._bring(registration, lambda found: self._free_name(registration, found), progress)
-        adding = self._add(registration, unpacked, loaded_at_startup=loaded_at_startup)
+        adding = self._add(registration, unpacked, target, loaded_at_startup=loaded_at_startup)
         return await self._catalogue.whole(adding, f"register {shown(registration.url)}")
 
-    async def restore(self, saved: SavedVersion) -> None:
-        """Bring a version back that the record holds; one that cannot come is named in the log and stays recorded."""
-        spec = saved.spec
+    async def restore(self, saved: SavedVersion) -> str:
+        """Bring a version back that the record holds; returns "", or why it cannot come. It stays recorded.
+
+        Archive and settings decide anew whatever nobody said, as they are today.
+        """
         try:
-            unpacked = await self._bring(Registration(spec.archive), lambda _: spec.name, None)
+            unpacked = await self._bring(Registration(saved.archive), lambda _: saved.key.name, None)
+            try:
+                spec, target = self._decide(saved, unpacked)
+            except BaseException:
+                await self._arrivals.discard(saved.archive, unpacked.archive, unpacked.scratch)
+                raise
         except (MarinaError, OSError) as error:
-            log.error("%s %s was not brought back: %s", spec.name, spec.version, error)
-            return
-        self._catalogue.readmit(saved, unpacked)
+            return str(error)
+        self._catalogue.readmit(spec, target, unpacked, is_default=saved.is_default)
+        return ""
 
     async def load_at_start(self, model: AtStart) -> None:
         """Register a model that the settings name; one that cannot come is named in the log."""
         try:
-            await self.register(model.registration, None, loaded_at_startup=model.snapshot is None)
-            if model.snapshot:
-                await self._follow(model.snapshot)
+            await self.register(model.registration, None, loaded_at_startup=model.snapshot is None, target=model.target)
+            if model.snapshot and model.snapshot.is_default:
+                name, version = model.snapshot.name, model.snapshot.version
+                await self._catalogue.whole(self._catalogue.set_default(name, version), f"default of {name}")
         except ConflictError as error:
             log.info("%s is there already: %s", model, error)
         except (MarinaError, OSError) as error:
@@ -104,21 +120,33 @@ class Registering:
             shown(registration.url), lambda report: self._arrivals.bring(registration, name_of, report), progress
         )
 
-    async def _add(self, registration: Registration, unpacked: Unpacked, *, loaded_at_startup: bool) -> str:
-        settings, gpus = self._settings, len(self._devices.gpus)
+    async def _add(
+        self, registration: Registration, unpacked: Unpacked, wished: Target | None, *, loaded_at_startup: bool
+    ) -> str:
         try:
-            spec = specify(registration, unpacked, settings, loaded_at_startup=loaded_at_startup)
-            workers = default_workers(settings, gpus, loaded_at_startup=loaded_at_startup)
-            target = first_target(registration, unpacked.config, settings.model_defaults(*spec.key), workers)
+            key = name_version(registration, unpacked.manifest)
+            saved = SavedVersion(key, unpacked.archive, recorded(registration), loaded_at_startup, target=wished)
+            spec, target = self._decide(saved, unpacked)
             # Whoever waits for workers learns from them that the handler is missing, in TorchServe's words.
             if not (registration.synchronous and target.min_workers):
                 module_path = self._arrivals.environment_of(unpacked).module_path
                 await self._threads.run(require_handler, spec, unpacked.folder, module_path)
-            coming = await self._catalogue.admit(SavedVersion(spec, target, is_default=False), unpacked)
+            coming = await self._catalogue.admit(saved, spec, target, unpacked)
         except BaseException:
             await self._arrivals.discard(registration.url, unpacked.archive, unpacked.scratch)
             raise
         return await self._status_of(registration, spec, target, coming)
+
+    def _decide(self, saved: SavedVersion, unpacked: Unpacked) -> tuple[VersionSpec, Target]:
+        """Return what archive and settings make of what was said; raises InvalidArchiveError for want of a handler."""
+        settings, key, at_startup = self._settings, saved.key, saved.loaded_at_startup
+        spec = specify(saved.registration, key, unpacked, settings, loaded_at_startup=at_startup)
+        if saved.target is not None:
+            return spec, saved.target
+        workers = default_workers(settings, len(self._devices.gpus), loaded_at_startup=at_startup)
+        archive_first = settings.api_dialect == "torchserve-0.12"
+        given = settings.model_defaults(*key)
+        return spec, first_target(saved.registration, unpacked.config, given, workers, archive_first=archive_first)
 
     def _free_name(self, registration: Registration, manifest: Manifest) -> str:
         """Return the model's name; a version that is there already is refused before anything is installed for it."""
@@ -141,16 +169,6 @@ class Registering:
             await self._catalogue.withdraw(version)
             raise failed_to_start(*spec.key, error) from error
         return text
-
-    async def _follow(self, snapshot: SnapshotModel) -> None:
-        """Do what a registration cannot say: the largest number of workers, and the default version."""
-        key = Key(snapshot.name, snapshot.version)
-        catalogue = self._catalogue
-        if snapshot.max_workers > snapshot.min_workers:
-            target = wanted(snapshot.min_workers, snapshot.max_workers)
-            await catalogue.whole(catalogue.scale(*key, target, None), f"scale {key.name}")
-        if snapshot.is_default:
-            await catalogue.whole(catalogue.set_default(*key), f"default of {key.name}")
 
 
 def wanted(min_workers: int, max_workers: int | None) -> Target:

@@ -1,7 +1,7 @@
 """From a registration to a version: parameters checked, defaults filled in. Pure.
 
-Who wins, per value: the call, then the archive's model-config.yaml, then the setting `models`, then the default; for
-the number of workers the model-config wins over the call (TorchServe).
+Who wins, per value: the call, then the archive's model-config.yaml, then the setting `models`, then the default. In
+TorchServe's dialect the model-config wins over the call for the number of workers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import BadRequestError, InvalidArchiveError
@@ -34,6 +34,8 @@ MAX_INT = 2**31 - 1
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
 PROCESSING = "Processing worker updates..."
+# What a caller may say and the archive or the settings decide otherwise, by the names that a version has for it.
+SAID = ("handler", "runtime", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout")
 # What numbers may be, from the least to the largest; the API document tells the same.
 RANGES = {
     "batch_size": (1, 65536),
@@ -82,20 +84,23 @@ class Registration:
 
 
 def registration_of(spec: VersionSpec, target: Target) -> Registration:
-    """Return what registers a version again as it is; how many workers it may have at most, no registration says."""
+    """Return what registers a version again as it is; how many workers it may have at most, no registration says.
+
+    What its caller did not say stays open, so that the archive and the settings decide again.
+    """
     return Registration(
         spec.url,
         model_name=spec.name,
-        handler=spec.handler,
-        runtime=spec.runtime,
-        batch_size=spec.batch_size,
-        max_batch_delay=spec.max_batch_delay,
         initial_workers=target.min_workers,
-        response_timeout=spec.response_timeout,
-        startup_timeout=spec.startup_timeout,
         s3_sse_kms=spec.s3_sse_kms,
         s3_profile=spec.s3_profile,
+        **{name: getattr(spec, name) for name in spec.said},
     )
+
+
+def recorded(registration: Registration) -> Registration:
+    """Return what is recorded of a registration: what the caller said of the version, not how to wait or fetch."""
+    return replace(registration, synchronous=False, sha256=None)
 
 
 def require_range(name: str, value: int | None, low: int, high: int) -> None:
@@ -121,11 +126,10 @@ def name_version(registration: Registration, manifest: Manifest) -> Key:
 
 
 def specify(
-    registration: Registration, unpacked: Unpacked, settings: Settings, *, loaded_at_startup: bool
+    registration: Registration, key: Key, unpacked: Unpacked, settings: Settings, *, loaded_at_startup: bool
 ) -> VersionSpec:
-    """Return all that is decided now about the version; raises InvalidArchiveError for want of a name or handler."""
+    """Return all that is decided about the version called `key`; raises InvalidArchiveError for want of a handler."""
     manifest, config = unpacked.manifest, unpacked.config
-    key = name_version(registration, manifest)
     given = settings.model_defaults(*key)
     handler = registration.handler or manifest.handler or settings.default_service_handler
     if not handler:
@@ -166,6 +170,7 @@ def specify(
         idle_unload=config.idle_unload,
         s3_sse_kms=registration.s3_sse_kms,
         s3_profile=registration.s3_profile,
+        said=frozenset(name for name in SAID if getattr(registration, name) is not None),
     )
 
 
@@ -188,14 +193,20 @@ def batching_of(config: ModelConfig) -> Batching:
     )
 
 
-def first_target(registration: Registration, config: ModelConfig, given: ModelDefaults, default: int) -> Target:
-    """Return how many workers the version begins with; `given` is what the setting `models` says about it."""
-    if config.min_workers:
-        return Target(config.min_workers, max(config.min_workers, config.max_workers or 0))
-    if registration.initial_workers is None and given.min_workers:
-        return Target(given.min_workers, max(given.min_workers, given.max_workers or 0))
-    workers = _first(registration.initial_workers, default)
-    return Target(workers, workers)
+def first_target(
+    registration: Registration, config: ModelConfig, given: ModelDefaults, default: int, *, archive_first: bool = False
+) -> Target:
+    """Return how many workers the version begins with; `given` is what the setting `models` says about it.
+
+    With `archive_first` the archive goes before the call (TorchServe).
+    """
+    workers = registration.initial_workers
+    if workers is not None and not (archive_first and config.min_workers):
+        return Target(workers, workers)
+    for said in (config, given):
+        if said.min_workers:
+            return Target(said.min_workers, max(said.min_workers, said.max_workers or 0))
+    return Target(default, default)
 
 
 def default_workers(settings: Settings, gpus: int, *, loaded_at_startup: bool) -> int:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from engine.record.rows import SavedVersion
     from engine.registering import Registering
-    from engine.store import SavedVersion
+    from engine.snapshots import Key
     from engine.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -27,11 +28,11 @@ LASTING_SECONDS = 60.0
 
 
 class Restoring:
-    """The restore of one start, and what is to be told of it: `notice`, "" as long as all is as usual."""
+    """The restore of one start. `notices` are sentences on what is not as the last run left it."""
 
     def __init__(self, path: Path | None, threads: Threads) -> None:
         """`path` is the file that counts; it exists only after starts that did not last. With None nobody counts."""
-        self.notice = ""
+        self.notices: tuple[str, ...] = ()
         self._path = path
         self._threads = threads
         self._counting = False
@@ -47,15 +48,22 @@ class Restoring:
         if not wanted:
             return False
         if self._path and await self._threads.run(_count_start, self._path) >= CRASH_LOOP:
-            self.notice = (
+            notice = (
                 f"Marina ended unexpectedly {CRASH_LOOP} times in a row soon after its start. The models of the last "
                 f"run ({len(saved)}) are left out this once; they stay recorded and come back at the next start."
             )
-            log.warning("%s", self.notice)
+            self._note(notice)
             return False
+        problems = {version.key: await registering.restore(version) for version in saved}
+        came_back = [version.key for version in saved if not problems[version.key]]
         for version in saved:
-            await registering.restore(version)
+            if problem := problems[version.key]:
+                self._note(_missing(version, problem, came_back))
         return True
+
+    def _note(self, notice: str) -> None:
+        log.warning("%s", notice)
+        self.notices = (*self.notices, notice)
 
     async def last(self) -> None:
         """Wait until this start has lasted, and note that."""
@@ -67,6 +75,16 @@ class Restoring:
         if self._counting and self._path:
             self._counting = False
             await self._threads.run(_write, self._path, 0)
+
+
+def _missing(version: SavedVersion, problem: str, came_back: Sequence[Key]) -> str:
+    """Say that a version did not come back; the oldest that did answers for the name where the default is missing."""
+    name = version.key.name
+    notice = f"{name} {version.key.version} was not brought back: {problem.rstrip('.')}. It stays recorded."
+    answering = next((key.version for key in came_back if key.name == name), None)
+    if not version.is_default or answering is None:
+        return notice
+    return f"{notice} It is the default version; until it comes back, version {answering} answers for {name}."
 
 
 def _count_start(path: Path) -> int:

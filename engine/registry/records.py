@@ -1,4 +1,4 @@
-"""The records of the registry: plain immutable values that the store writes down as they are. Pure."""
+"""The records of the registry: plain immutable values. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class VersionSpec:
-    """Everything about a version that was decided when it was registered.
+    """Everything about a version, decided from what its caller, its archive and the settings say.
 
     `url` is what the caller gave, `archive` the file name in the model store. Delays are milliseconds, timeouts
     seconds; `client_timeout` 0 means none. `idle_unload` is seconds without a request after which the workers go, 0 for
     never, None for what the settings say. `model_config` is the archive's model-config.yaml, parsed;
     `s3_sse_kms` says that the download of an http or https URL was signed with AWS credentials, `s3_profile` whose.
+    `said` are the names of the values that the caller gave.
     """
 
     name: str
@@ -47,6 +48,7 @@ class VersionSpec:
     idle_unload: int | None = None
     s3_sse_kms: bool = False
     s3_profile: str | None = None
+    said: frozenset[str] = frozenset()
 
     @property
     def key(self) -> Key:

@@ -83,13 +83,17 @@ class Registry:
         """Return the default version; raises ModelNotFoundError."""
         return self._model(name).default
 
-    def set_default(self, name: str, version: str) -> str:
-        """Make `version` the default and return the one it replaces; the wording of a miss is TorchServe's own here."""
-        model = self._model(name)
-        if version not in model.versions:
+    def require_version(self, name: str, version: str) -> Key:
+        """Return the version that may become the default; the wording of a miss is TorchServe's own here."""
+        spec = self._model(name).versions.get(version)
+        if spec is None:
             raise VersionNotFoundError(f"Model version {version} does not exist for model {name}")
-        previous, model.default = model.default, version
-        return previous
+        return spec.key
+
+    def set_default(self, name: str, version: str) -> None:
+        """Make `version` the default; raises ModelNotFoundError or VersionNotFoundError."""
+        self.require_version(name, version)
+        self._model(name).default = version
 
     def require_removable(self, name: str, version: str | None) -> VersionSpec:
         """Return the version that may go; raises DefaultVersionError for a default beside others (TorchServe)."""

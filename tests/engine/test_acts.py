@@ -14,9 +14,9 @@ from engine.acts import BEGINNING, Acts
 from engine.engine import Engine
 from engine.errors import CancelledActError, InvalidArchiveError
 from engine.home import Home
+from engine.record.rows import SavedVersion
 from engine.registration import Registration
 from engine.snapshots import Act, Progress
-from engine.store import SavedVersion
 from tests.support.archives import archive
 from tests.support.servers import make_home, make_settings, serving, unpacked
 from tests.support.workers import FakeLauncher

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from engine.archives.manifest import Manifest
 from engine.archives.model_config import ModelConfig
 from engine.errors import BadRequestError, InvalidArchiveError
-from engine.registration import MAX_INT, Registration, default_workers, first_target, require_range, specify
+from engine.registration import (
+    MAX_INT,
+    Registration,
+    default_workers,
+    first_target,
+    name_version,
+    require_range,
+    specify,
+)
 from engine.registry.records import Target, VersionSpec
 from engine.settings import ModelDefaults, Settings
 from engine.snapshots import Batching
@@ -32,9 +40,9 @@ def decide(
     said = manifest or Manifest(model_name="m", handler="service.py", raw={"model": {}})
     unpacked = Unpacked("m.mar", 10, folder, folder, said, ModelConfig(**(config or {})))
     models = (ModelDefaults("m", "1.0", **(given or {})),)
-    return specify(
-        Registration("m.mar", **(call or {})), unpacked, Settings(models=models, **settings), loaded_at_startup=False
-    )
+    registration = Registration("m.mar", **(call or {}))
+    key = name_version(registration, said)
+    return specify(registration, key, unpacked, Settings(models=models, **settings), loaded_at_startup=False)
 
 
 PRECEDENCE = [
@@ -133,8 +141,9 @@ TARGETS = [
     ({}, {}, {}, 4, Target(4, 4)),
     ({"initial_workers": 2}, {}, {}, 4, Target(2, 2)),
     ({"initial_workers": 0}, {}, {}, 4, Target(0, 0)),
-    ({"initial_workers": 2}, {"min_workers": 3}, {}, 4, Target(3, 3)),
-    ({"initial_workers": 2}, {"min_workers": 3, "max_workers": 5}, {}, 4, Target(3, 5)),
+    ({"initial_workers": 2}, {"min_workers": 3}, {}, 4, Target(2, 2)),
+    ({"initial_workers": 0}, {"min_workers": 3, "max_workers": 5}, {}, 4, Target(0, 0)),
+    ({}, {"min_workers": 3, "max_workers": 5}, {}, 4, Target(3, 5)),
     ({}, {}, {"min_workers": 6, "max_workers": 7}, 4, Target(6, 7)),
     ({}, {}, {"min_workers": 6}, 4, Target(6, 6)),
     ({}, {}, {"min_workers": 6, "max_workers": 2}, 4, Target(6, 6)),
@@ -144,7 +153,7 @@ TARGETS = [
 
 
 @pytest.mark.parametrize(("call", "config", "given", "default", "expected"), TARGETS)
-def test_the_model_config_decides_the_workers_then_the_call_then_the_setting(
+def test_the_call_decides_the_workers_then_the_model_config_then_the_setting(
     call: dict[str, Any], config: dict[str, Any], given: dict[str, Any], default: int, expected: Target
 ) -> None:
     target = first_target(
@@ -152,6 +161,13 @@ def test_the_model_config_decides_the_workers_then_the_call_then_the_setting(
     )
 
     assert target == expected
+
+
+def test_in_torchserves_dialect_the_model_config_decides_the_workers_before_the_call() -> None:
+    registration, given = Registration("m.mar", initial_workers=2), ModelDefaults("m", "1.0")
+
+    assert first_target(registration, ModelConfig(min_workers=3), given, 4, archive_first=True) == Target(3, 3)
+    assert first_target(registration, ModelConfig(), given, 4, archive_first=True) == Target(2, 2)
 
 
 def test_without_a_setting_a_model_has_no_worker_but_at_the_start() -> None:

@@ -77,7 +77,8 @@ def test_what_is_missing_is_named() -> None:
 def test_another_version_becomes_the_default_and_the_old_one_is_told() -> None:
     models = registry(("m", "1"), ("m", "2"))
 
-    assert models.set_default("m", "2") == "1"
+    models.set_default("m", "2")
+    assert models.default_of("m") == "2"
     assert models.find("m").version == "2"
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import resource
 import shutil
 import sqlite3
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.errors import StoreError
+from engine.record.database import create
+from engine.record.rows import Row, SavedVersion, row_of
+from engine.registration import Registration
 from engine.registry.records import Target
 from engine.snapshots import Key
-from engine.store import SavedVersion, Store
-from tests.support.records import spec
+from engine.store import Store
+from tests.support.records import saved
 
-ONE = SavedVersion(spec("m", "1", model_config={"a": [1, None, "é"]}), Target(1, 2), is_default=True)
-TWO = SavedVersion(spec("m", "2"), Target(), is_default=False)
-OTHER = SavedVersion(spec("n", "1"), Target(3, 3), is_default=True)
+ONE = saved("m", "1", is_default=True, target=Target(1, 2), batch_size=4, handler="é")
+TWO = saved("m", "2", loaded_at_startup=True)
+OTHER = saved("n", "1", is_default=True, target=Target(3, 3))
 
 
 def change(path: Path, *acts: Callable[[Store], Awaitable[None]]) -> None:
@@ -38,15 +45,21 @@ def change(path: Path, *acts: Callable[[Store], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def read(path: Path) -> list[SavedVersion]:
-    async def main() -> list[SavedVersion]:
+def look(path: Path) -> tuple[list[SavedVersion], tuple[str, ...]]:
+    """Open the record and close it; returns the versions and the notices."""
+
+    async def main() -> tuple[list[SavedVersion], tuple[str, ...]]:
         store = Store(path)
         try:
-            return await store.open()
+            return await store.open(), store.notices
         finally:
             await store.close()
 
     return asyncio.run(main())
+
+
+def read(path: Path) -> list[SavedVersion]:
+    return look(path)[0]
 
 
 @pytest.fixture
@@ -65,7 +78,7 @@ def test_versions_come_back_as_they_were_oldest_first(path: Path) -> None:
 
 
 def test_a_removed_version_stays_away_and_the_order_of_the_others_stands(path: Path) -> None:
-    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO), lambda s: s.add(OTHER), lambda s: s.remove(TWO.spec.key))
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO), lambda s: s.add(OTHER), lambda s: s.remove(TWO.key))
 
     assert read(path) == [ONE, OTHER]
 
@@ -75,7 +88,7 @@ def test_a_default_version_is_kept_for_its_model_alone(path: Path) -> None:
         path, lambda s: s.add(ONE), lambda s: s.add(TWO), lambda s: s.add(OTHER), lambda s: s.set_default(Key("m", "2"))
     )
 
-    assert [(saved.spec.key, saved.is_default) for saved in read(path)] == [
+    assert [(found.key, found.is_default) for found in read(path)] == [
         (("m", "1"), False),
         (("m", "2"), True),
         (("n", "1"), True),
@@ -85,15 +98,15 @@ def test_a_default_version_is_kept_for_its_model_alone(path: Path) -> None:
 def test_a_target_is_kept_for_its_version_alone(path: Path) -> None:
     change(path, lambda s: s.add(ONE), lambda s: s.add(TWO), lambda s: s.set_target(Key("m", "2"), Target(4, 8)))
 
-    assert [saved.target for saved in read(path)] == [Target(1, 2), Target(4, 8)]
+    assert [found.target for found in read(path)] == [Target(1, 2), Target(4, 8)]
 
 
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
         (lambda s: s.add(TWO), [ONE, TWO]),
-        (lambda s: s.remove(ONE.spec.key), []),
-        (lambda s: s.set_target(ONE.spec.key, Target(7, 7)), [SavedVersion(ONE.spec, Target(7, 7), is_default=True)]),
+        (lambda s: s.remove(ONE.key), []),
+        (lambda s: s.set_target(ONE.key, Target(7, 7)), [replace(ONE, target=Target(7, 7))]),
     ],
 )
 def test_each_change_is_on_the_disk_when_it_returns(
@@ -147,29 +160,159 @@ def test_a_damaged_file_is_set_aside_and_reported(path: Path, content: bytes, ca
     assert read(path) == [ONE]
 
 
-def spoil_a_row(path: Path) -> None:
+def execute(path: Path, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("""update versions set spec = '{"name": 1}' where version = '1'""")
+        database.execute(statement, values)
 
 
 def copy_of(path: Path) -> Path:
     return path.with_name("marina.sqlite.copy")
 
 
-def test_a_row_that_cannot_be_read_comes_from_the_copy(path: Path) -> None:
-    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
-    spoil_a_row(path)
-    assert read(path) == [ONE, TWO]
+SPOIL = [
+    "update models set content = '{\"name\": 1}' where version = '1'",
+    "update models set content = replace(content, '\"min_workers\":1', '\"min_workers\":7')",
+    "update models set content = cast(x'ff00fe' as text) where version = '1'",
+    "update models set version = cast(x'ff' as text) where version = '1'",
+    "update models set version = '3' where version = '1'",
+    "update models set digest = '' where version = '1'",
+    "update models set position = 99 where position = 1",
+    "delete from models where version = '1'",
+    "insert into models values (99, 'x', '1', '{}', '')",
+    "insert into models select 99, name, 'x', content, digest from models where position = 1",
+    "update state set content = '[99,[]]'",
+    "update state set content = cast(x'ff' as text)",
+    "delete from state",
+    "insert into state select * from state",
+    "drop table models",
+    "drop table state",
+    "alter table models rename column content to contents",
+    "create table more (one)",
+    "create trigger t after delete on models begin delete from state; end",
+]
 
 
-def test_a_row_that_nobody_can_read_costs_no_other_and_stays(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("statement", SPOIL)
+def test_whatever_is_changed_in_the_record_comes_from_the_copy_and_is_told(path: Path, statement: str) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO), lambda s: s.add(OTHER))
+    execute(path, statement)
+    found, notices = look(path)
+    assert found == [ONE, TWO, OTHER]
+    (notice,) = notices
+    (aside,) = path.parent.glob("marina.sqlite.damaged-*")
+    assert str(aside) in notice
+    assert "repaired from its copy" in notice
+    assert look(path) == ([ONE, TWO, OTHER], ())
+
+
+def test_of_two_damaged_files_each_row_comes_from_the_one_that_has_it(path: Path) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO), lambda s: s.add(OTHER))
+    execute(path, "update models set content = '' where version = '1' and name = 'm'")
+    execute(copy_of(path), "update models set content = '' where version = '2'")
+    found, notices = look(path)
+    assert found == [ONE, TWO, OTHER]
+    assert "and its copy were damaged" in notices[0]
+    assert len(notices) == 1
+
+
+def test_a_row_that_is_in_neither_file_costs_no_other_and_is_told(path: Path) -> None:
     change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
-    spoil_a_row(path)
+    execute(path, "update models set content = 'x' where version = '1'")
     copy_of(path).unlink()
-    assert read(path) == [TWO]
-    assert "The record of m 1 cannot be read" in caplog.text
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("select count(*) from versions").fetchone() == (2,)
+    found, notices = look(path)
+    assert found == [TWO]
+    assert notices[1:] == ("m 1 could not be recovered. Register it again.",)
+    (aside,) = path.parent.glob("marina.sqlite.damaged-*")
+    with closing(sqlite3.connect(aside)) as database:
+        assert database.execute("select count(*) from models").fetchone() == (2,)
+
+
+def test_a_row_that_only_an_older_copy_has_is_taken_from_it_and_told(path: Path) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
+    older = copy_of(path).read_bytes()
+    change(path, lambda s: s.set_target(ONE.key, Target(9, 9)))
+    copy_of(path).write_bytes(older)
+    execute(path, "update models set content = 'x' where version = '1'")
+    found, notices = look(path)
+    assert found == [ONE, TWO]
+    assert notices[1:] == ("m 1 is as it was before its last change.",)
+
+
+def test_a_damaged_copy_is_written_anew_and_told(path: Path) -> None:
+    change(path, lambda s: s.add(ONE))
+    copy_of(path).write_bytes(b"garbled")
+    found, notices = look(path)
+    assert found == [ONE]
+    assert "The copy of the record of models" in notices[0]
+    assert look(path) == ([ONE], ())
+
+
+def test_a_row_of_a_later_marina_stays_recorded_and_is_told(path: Path) -> None:
+    change(path, lambda s: s.add(ONE), lambda s: s.add(TWO))
+    unknown = Row(1, "m", "1", b'{"from": "the future"}')
+    rows = (unknown, row_of(2, TWO))
+    for file in (path, copy_of(path)):
+        file.unlink()
+        create(file, rows, 5)
+    for _ in range(2):
+        found, notices = look(path)
+        assert found == [TWO]
+        assert "The record of m 1 is not understood" in notices[0]
+    change(path, lambda s: s.set_default(TWO.key))
+    assert "m 1" in look(path)[1][0]
+
+
+OLD_FORM = """
+create table versions (name text not null, version text not null, position integer not null,
+    is_default integer not null, min_workers integer not null, max_workers integer not null, spec text not null,
+    primary key (name, version)) strict;
+create table changes (count integer not null) strict;
+insert into changes values (7);
+"""
+
+
+def old_spec(version: str, **changed: object) -> str:
+    said = {
+        "name": "m", "version": version, "url": "m.mar", "archive": "m.mar", "size": 10, "handler": "h.py",
+        "runtime": "python", "batch_size": 1, "max_batch_delay": 100, "response_timeout": 120, "startup_timeout": 120,
+        "max_retry_timeout": 300, "client_timeout": 0, "queue_capacity": 100, "config_file": "", "model_config": {},
+        "loaded_at_startup": False, "batching": {}, "idle_unload": None, "s3_sse_kms": False, "s3_profile": None,
+    }  # fmt: skip
+    return json.dumps({**said, **changed})
+
+
+def write_old(path: Path, *specs: str) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executescript(OLD_FORM)
+        for number, text in enumerate(specs, 1):
+            database.execute(
+                "insert into versions values ('m', ?, ?, ?, 1, 2, ?)", (str(number), number, number == 2, text)
+            )
+
+
+def test_an_earlier_record_is_taken_over_without_the_values_of_settings(path: Path) -> None:
+    write_old(
+        path,
+        old_spec("1", batch_size=8, response_timeout=7, model_config={"responseTimeout": 7}),
+        old_spec("2", runtime="LSP", s3_profile="p"),
+    )
+    found, notices = look(path)
+    assert [one.registration for one in found] == [
+        Registration("m.mar", model_name="m", handler="h.py", batch_size=8),
+        Registration("m.mar", model_name="m", handler="h.py", runtime="LSP", s3_profile="p"),
+    ]
+    assert [(one.target, one.is_default) for one in found] == [(Target(1, 2), False), (Target(1, 2), True)]
+    assert notices == ()
+    assert look(path) == (found, ())
+    assert len(list(path.parent.glob("marina.sqlite.old-*"))) == 1
+
+
+def test_a_row_of_an_earlier_record_that_cannot_be_read_comes_from_its_copy(path: Path) -> None:
+    write_old(copy_of(path), old_spec("1"), old_spec("2"))
+    write_old(path, old_spec("1", batch_size="many"), old_spec("2"))
+    found, notices = look(path)
+    assert [one.key.version for one in found] == ["1", "2"]
+    assert "m 1 cannot be read" in notices[0]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 5000, b"garbled" * 1000, None], ids=["empty", "zeros", "text", "gone"])
@@ -229,9 +372,17 @@ def test_a_record_that_is_not_open_is_not_written(path: Path) -> None:
     asyncio.run(main())
 
 
-def test_what_the_database_refuses_is_told(path: Path) -> None:
-    impossible = SavedVersion(spec("m", "1"), Target("many", 1), is_default=True)  # type: ignore[arg-type]
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes there")
+def test_a_change_that_cannot_be_written_is_refused_and_not_there(path: Path) -> None:
+    async def too_large(store: Store) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+        try:
+            with pytest.raises(StoreError, match="cannot be written"):
+                await store.add(saved("m", "3", handler="h" * 200_000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        await store.add(TWO)
 
-    with pytest.raises(StoreError, match="cannot be written"):
-        change(path, lambda s: s.add(impossible))
-    assert read(path) == []
+    change(path, lambda s: s.add(ONE), too_large)
+    assert read(path) == [ONE, TWO]

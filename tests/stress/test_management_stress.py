@@ -22,9 +22,10 @@ import pytest
 
 from engine.engine import Engine
 from engine.home import Home
+from engine.record.rows import SavedVersion
 from engine.registry.records import Target
 from engine.snapshots import Key
-from engine.store import SavedVersion, Store
+from engine.store import Store
 from tests.support.archives import archive
 from tests.support.loops import real_time
 from tests.support.servers import Answer, Server, make_home, make_settings, serving, unpacked, worker_processes
@@ -200,7 +201,11 @@ def registered(engine: Engine) -> dict[Key, tuple[Target, bool]]:
 
 
 def recorded(saved: list[SavedVersion]) -> dict[Key, tuple[Target, bool]]:
-    return {version.spec.key: (version.target, version.is_default) for version in saved}
+    def target(version: SavedVersion) -> Target:
+        workers = version.registration.initial_workers or 0
+        return version.target or Target(workers, workers)
+
+    return {version.key: (target(version), version.is_default) for version in saved}
 
 
 async def unregister_everything(stress: Stress) -> None:
