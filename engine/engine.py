@@ -23,11 +23,11 @@ from engine.frozen import own_python
 from engine.measured import figures
 from engine.metrics.collected import Metrics
 from engine.metrics.traffic import Refused
-from engine.offers import Offers
+from engine.offers import LOOK_SECONDS, Offers
 from engine.registering import Registering, failed_to_start, wanted
 from engine.registration import PROCESSING, RANGES, Registration, registration_of, require_range
 from engine.restoring import Restoring
-from engine.sampling import Sampler
+from engine.sampling import SAMPLE_SECONDS, Sampler
 from engine.serving.jobs import Input, Job, Reply
 from engine.snapshots import Changes, Key
 from engine.store import Store
@@ -77,11 +77,11 @@ class Engine:
         self._stopping = False
         self._versions: dict[Key, Version] = {}
         self._threads = Threads("marina-disk", 4)
-        self._tasks = TaskGroup()
         variables = _variables_of_workers(settings)
         inventory = inventory or machine_inventory(variables)
         self._devices = Devices(inventory, settings.number_of_gpu)
         self.metrics = Metrics(settings, lambda: figures(self._versions.values()), self.gpus)
+        self._tasks = TaskGroup(failures=self.metrics.task_failures)
         self._offers = Offers(self.home.model_store, self._threads, self._is_needed, self._wake)
         self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_recorded, self._offers.claim)
         self._assembly = Assembly(
@@ -120,7 +120,7 @@ class Engine:
         await self._threads.run(self._devices.look)
         await self.metrics.start()
         await self._threads.run(self.home.create)
-        self._tasks.start(self._sampler.run(), "looks at the machine")
+        self._tasks.repeat(self._sampler.look_regularly, "looks at the machine", SAMPLE_SECONDS)
         saved = await self._catalogue.open()
         await self._arrivals.open()
         came_back = await self._restoring.restore(saved, self._registering, wanted=self.settings.restore)
@@ -130,7 +130,7 @@ class Engine:
             await self._arrivals.sweep()
         self._tasks.start(self._restoring.last(), "whether this start lasts")
         if self.settings.watch_model_store:
-            self._tasks.start(self._offers.run(), "looks at the model store")
+            self._tasks.repeat(self._offers.look, "looks at the model store", LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""

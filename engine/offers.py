@@ -6,7 +6,6 @@ once it has stayed as it is from one look to the next, and is whole.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,7 +36,7 @@ class Mark(NamedTuple):
 
 
 class Offers:
-    """The archives of one model store that could be registered, by file name. Nothing happens before `run`."""
+    """The archives of one model store that could be registered, by file name. Nothing happens before `look`."""
 
     def __init__(
         self, model_store: Path, threads: Threads, is_used: Callable[[str], bool], on_change: Callable[[], None]
@@ -50,6 +49,7 @@ class Offers:
         self._ours: set[str] = set()
         self._known: dict[str, Mark] = {}
         self._offered: dict[str, Mark] = {}
+        self._before: dict[str, Mark] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,14 +66,15 @@ class Offers:
             self._known[name] = self._offered.pop(name)
             self._on_change()
 
-    async def run(self) -> None:
-        """Look until cancelled."""
-        before = self._known = await self._threads.run(_archives, self._model_store, {})
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            found = await self._threads.run(_archives, self._model_store, before)
+    async def look(self) -> None:
+        """Look at the model store; call it every LOOK_SECONDS. What the first look finds is not offered."""
+        before = self._before
+        found = await self._threads.run(_archives, self._model_store, before or {})
+        if before is None:
+            self._known = found
+        else:
             await self._weigh(found, {name for name, mark in found.items() if before.get(name) == mark})
-            before = found
+        self._before = found
 
     async def _weigh(self, found: dict[str, Mark], settled: Collection[str]) -> None:
         """Offer what is new, settled and whole; forget what is gone or another by now."""

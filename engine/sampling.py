@@ -5,7 +5,6 @@ A look at a process walks its pages; where that takes long, workers are looked a
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -44,18 +43,17 @@ class Sampler:
         self._versions = versions
         self._devices = devices
         self._touch = touch
+        self._pause = 0.0
         # Of its own, since a disk at work keeps the others; and always the same, which psutil tells processor times by.
         self._threads = Threads("marina-looks", 1)
 
-    async def run(self) -> None:
-        """Look every few seconds, for ever."""
-        pause = 0.0
-        while True:
-            rested = pause <= 0
-            seconds = await self.look(processes=rested)
-            pause = seconds * PAUSE_FOR_SECOND if rested else pause
-            pause -= SAMPLE_SECONDS
-            await asyncio.sleep(SAMPLE_SECONDS)
+    async def look_regularly(self) -> None:
+        """Look once, for a caller that comes every SAMPLE_SECONDS; at workers only if they were left alone for long."""
+        rested = self._pause <= 0
+        self._pause -= SAMPLE_SECONDS
+        seconds = await self.look(processes=rested)
+        if rested:
+            self._pause = seconds * PAUSE_FOR_SECOND - SAMPLE_SECONDS
 
     async def look(self, *, processes: bool = True) -> float:
         """Look once and tell the workers what they hold; returns the seconds of processor time that it took.
@@ -77,7 +75,7 @@ class Sampler:
         return seconds
 
     def close(self) -> None:
-        """End the thread; call it once `run` has ended."""
+        """End the thread; call it once no look is under way."""
         self._threads.close()
 
 

@@ -7,7 +7,6 @@ for the log, and for the metrics address when somebody asks. Text is made in a t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import time
@@ -26,9 +25,11 @@ from engine.metrics.models import ModelMetrics
 from engine.metrics.server import (
     LEGACY,
     REFUSALS,
+    TASK_FAILURES,
     Asked,
     Figures,
     Values,
+    failure_values,
     fitting,
     gpu_values,
     host_values,
@@ -61,6 +62,8 @@ class Metrics:
         """`figures` is asked whenever somebody reads, `gpus` with each look at the machine. Nothing before `start`."""
         self.answers = Answers()
         self.refusals: Counter[Refused] = Counter()
+        # Failed turns of periodic tasks, by the task's name.
+        self.task_failures: Counter[str] = Counter()
         self.access = access.access_log(settings.log_options)
         self.config = MetricsConfig(BUNDLED, {}, {}, {})
         self._settings = settings
@@ -71,7 +74,8 @@ class Metrics:
         self._system: dict[str, Values] = {}
         self._models = ModelMetrics({}, self._host, detect=False, in_log=False)
         self._server_lines = ServerLines()
-        self._tasks = TaskGroup()
+        self._tasks = TaskGroup(failures=self.task_failures)
+        self._machine = System()
         self._threads = Threads("marina-metrics", 1)
         self._in_log = False
         self._closed = False
@@ -86,9 +90,9 @@ class Metrics:
         detect = settings.model_metrics_auto_detect
         self._models = ModelMetrics(self.config.model, self._host, detect=detect, in_log=self._in_log)
         if not settings.disable_system_metrics:
-            self._tasks.start(self._sample_system(), "system metrics")
+            self._tasks.repeat(self._sample_system, "system metrics", settings.metric_time_interval)
         if self._in_log or self.access:
-            self._tasks.start(self._keep_logs(), "metrics log")
+            self._tasks.repeat(self._write_logs, "metrics log", LOG_SECONDS, at_once=False)
 
     async def aclose(self) -> None:
         """Write what is left and end the thread. Safe to call twice."""
@@ -158,21 +162,15 @@ class Metrics:
         families = [(one, fitting(one, values.get(one.name, {}))) for one in self.config.server.values()]
         if self.refusals:
             families.append((REFUSALS, refusal_values(self.refusals)))
+        if self.task_failures:
+            families.append((TASK_FAILURES, failure_values(self.task_failures)))
         return families
 
     # In the background
 
     async def _sample_system(self) -> None:
-        system = System()
-        while True:
-            readings = await self._threads.run(system.read)
-            self._system = host_values(readings) | gpu_values(gpu_readings(self._gpus()))
-            await asyncio.sleep(self._settings.metric_time_interval)
-
-    async def _keep_logs(self) -> None:
-        while True:
-            await asyncio.sleep(LOG_SECONDS)
-            await self._write_logs()
+        readings = await self._threads.run(self._machine.read)
+        self._system = host_values(readings) | gpu_values(gpu_readings(self._gpus()))
 
     async def _write_logs(self) -> None:
         if self._in_log:

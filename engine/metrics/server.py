@@ -46,6 +46,11 @@ GAUGES = {
 KNOWN = {Kind.COUNTER: COUNTERS, Kind.GAUGE: GAUGES}
 # Marina's own, beside what metrics_config declares; TorchServe's text stays as it is as long as nothing was refused.
 REFUSALS = Declaration("marina_refusals_total", Kind.COUNTER, "Count", ("reason", "hostname"))
+TASK_FAILURES = Declaration("marina_task_failures_total", Kind.COUNTER, "Count", ("task", "hostname"))
+HELP = {
+    REFUSALS.name: "Requests and connections that a limit or a guard turned away",
+    TASK_FAILURES.name: "Turns of periodic tasks that failed",
+}
 # TorchServe: these are Prometheus counters in the mode `legacy` too.
 LEGACY = frozenset(name for name in COUNTERS if name.startswith("ts_"))
 
@@ -104,8 +109,7 @@ def fitting(declared: Declaration, values: Values) -> Values:
 def server_metric(declared: Declaration, values: Values, host: str) -> Metric:
     """Return a family with its values."""
     family = empty_metric(declared)
-    if declared is REFUSALS:
-        family.documentation = "Requests and connections that a limit or a guard turned away"
+    family.documentation = HELP.get(declared.name, family.documentation)
     for key, value in values.items():
         family.add_sample(family.name, dict(zip(declared.labels, (*key, host), strict=True)), value)
     return family
@@ -114,3 +118,8 @@ def server_metric(declared: Declaration, values: Values, host: str) -> Metric:
 def refusal_values(refusals: Mapping[Refused, int]) -> Values:
     """Return what was turned away, by the limit or the guard that did so."""
     return {(reason.value,): count for reason, count in refusals.items()}
+
+
+def failure_values(failures: Mapping[str, int]) -> Values:
+    """Return how many turns of periodic tasks failed, by the task's name."""
+    return {(task,): count for task, count in failures.items()}

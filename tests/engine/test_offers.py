@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
-from engine import offers
 from engine.offers import Offers
-from engine.tasks import TaskGroup
 from engine.threads import Threads
 from tests.support.archives import archive
 from tests.support.loops import real_time
@@ -20,48 +15,37 @@ from tests.support.loops import real_time
 
 @dataclass
 class Bench:
-    """A watched store, and the looks at it, which the test allows one by one: it is the watcher's `asyncio`."""
+    """A watched store."""
 
     store: Path
     offers: Offers
     used: set[str]
     told: list[tuple[str, ...]] = field(default_factory=list)
-    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
-    waiting: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def sleep(self, _seconds: float) -> None:
-        self.waiting.set()
-        await self.looks.acquire()
 
     async def look(self, times: int = 1) -> tuple[str, ...]:
-        """Let it look, and return what is offered then."""
+        """Look so many times and return what is offered then."""
         for _ in range(times):
-            self.waiting.clear()
-            self.looks.release()
-            await self.waiting.wait()
+            await self.offers.look()
         return self.offers.names
 
 
 @asynccontextmanager
-async def watching(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def watching(folder: Path) -> AsyncIterator[Bench]:
     store = folder / "store"
     store.mkdir()
     archive(store, "old")
-    threads, tasks, used = Threads("test-disk", 2), TaskGroup(), set[str]()
+    threads, used = Threads("test-disk", 2), set[str]()
     bench = Bench(store, Offers(store, threads, used.__contains__, lambda: bench.told.append(bench.offers.names)), used)
-    monkeypatch.setattr(offers, "asyncio", bench)
-    tasks.start(bench.offers.run(), "watch")
     try:
-        await bench.waiting.wait()
+        await bench.look()
         yield bench
     finally:
-        await tasks.aclose()
         threads.close()
 
 
 @real_time
-async def test_what_is_new_settled_and_whole_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with watching(tmp_path, monkeypatch) as at:
+async def test_what_is_new_settled_and_whole_is_offered(tmp_path: Path) -> None:
+    async with watching(tmp_path) as at:
         assert await at.look(2) == ()
         archive(at.store, "new")
         assert await at.look() == ()
@@ -71,8 +55,8 @@ async def test_what_is_new_settled_and_whole_is_offered(tmp_path: Path, monkeypa
 
 
 @real_time
-async def test_what_still_grows_or_is_damaged_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with watching(tmp_path, monkeypatch) as at:
+async def test_what_still_grows_or_is_damaged_is_not(tmp_path: Path) -> None:
+    async with watching(tmp_path) as at:
         content = archive(tmp_path, "slow").read_bytes()
         for end in range(1, 4):
             (at.store / "slow.mar").write_bytes(content[: end * 20])
@@ -83,8 +67,8 @@ async def test_what_still_grows_or_is_damaged_is_not(tmp_path: Path, monkeypatch
 
 
 @real_time
-async def test_what_is_used_ours_hidden_or_no_archive_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with watching(tmp_path, monkeypatch) as at:
+async def test_what_is_used_ours_hidden_or_no_archive_is_not(tmp_path: Path) -> None:
+    async with watching(tmp_path) as at:
         for name in ("used", "ours", ".hidden"):
             archive(at.store, name)
         (at.store / "notes.txt").write_text("x")
@@ -99,10 +83,8 @@ async def test_what_is_used_ours_hidden_or_no_archive_is_not(tmp_path: Path, mon
 
 
 @real_time
-async def test_one_that_is_declined_registered_or_removed_is_offered_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with watching(tmp_path, monkeypatch) as at:
+async def test_one_that_is_declined_registered_or_removed_is_offered_no_more(tmp_path: Path) -> None:
+    async with watching(tmp_path) as at:
         names = [archive(at.store, name).name for name in "abc"]
         assert await at.look(2) == tuple(names)
         at.offers.decline(names[0])
@@ -114,8 +96,8 @@ async def test_one_that_is_declined_registered_or_removed_is_offered_no_more(
 
 
 @real_time
-async def test_a_store_that_cannot_be_read_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with watching(tmp_path, monkeypatch) as at:
+async def test_a_store_that_cannot_be_read_is_no_news(tmp_path: Path) -> None:
+    async with watching(tmp_path) as at:
         at.store.rename(tmp_path / "away")
         assert await at.look(2) == ()
         (tmp_path / "away").rename(at.store)

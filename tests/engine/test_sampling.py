@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_workers_are_looked_at_more_rarely_where_that_takes_long(
             return seconds if processes else 0.0
 
         monkeypatch.setattr(sampler, "look", look)
-        tasks.start(sampler.run(), "looks")
+        tasks.repeat(sampler.look_regularly, "looks", SAMPLE_SECONDS)
         await asyncio.sleep(SAMPLE_SECONDS * 10.5)
         await tasks.aclose()
         sampler.close()
@@ -116,3 +117,27 @@ def test_a_description_tells_the_resident_set_and_the_window_the_share(
             assert engine.describe("noop")[0].memory == 84
 
     asyncio.run(main())
+
+
+def test_one_look_without_descriptors_does_not_end_the_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+
+    @virtual_time
+    async def scenario() -> None:
+        tasks = TaskGroup()
+        sampler = Sampler({}, Devices(FakeInventory(), None), lambda _: None)
+
+        async def look(*, processes: bool) -> float:
+            looks.append(processes)
+            if len(looks) == 2:
+                raise OSError(errno.EMFILE, "too many open files")
+            return 0.0
+
+        monkeypatch.setattr(sampler, "look", look)
+        tasks.repeat(sampler.look_regularly, "looks", SAMPLE_SECONDS)
+        await asyncio.sleep(SAMPLE_SECONDS * 4.5)
+        await tasks.aclose()
+        sampler.close()
+
+    scenario()
+    assert looks == [True] * 5

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+from collections import Counter
 
 import pytest
 
 from engine.tasks import TaskGroup
+from tests.support.loops import now, virtual_time
 
 
 async def fail() -> None:
@@ -93,3 +97,44 @@ def test_a_task_may_close_its_own_group() -> None:
         await group.start(group.aclose(), "closer")
 
     asyncio.run(main())
+
+
+@virtual_time
+async def test_a_periodic_task_goes_on_after_errors_which_are_logged_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    calls: list[float] = []
+
+    async def look() -> None:
+        calls.append(now())
+        if len(calls) <= 5:
+            raise OSError(errno.EMFILE, "too many open files")
+
+    failures: Counter[str] = Counter()
+    group = TaskGroup(failures=failures)
+    group.repeat(look, "look", 2)
+    await asyncio.sleep(13)
+    await group.aclose()
+    assert calls == [0, 2, 4, 6, 8, 10, 12]
+    assert failures == {"look": 5}
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "Periodic task 'look' failed and will be tried again",
+        "Periodic task 'look' failed 2 times in a row",
+        "Periodic task 'look' failed 4 times in a row",
+        "Periodic task 'look' works again after 5 failures in a row",
+    ]
+
+
+@virtual_time
+async def test_a_periodic_task_may_begin_with_a_wait() -> None:
+    calls: list[float] = []
+
+    async def look() -> None:
+        calls.append(now())
+
+    group = TaskGroup()
+    group.repeat(look, "look", 2, at_once=False)
+    await asyncio.sleep(5)
+    await group.aclose()
+    assert calls == [2, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from engine.errors import UnavailableError
 from engine.metrics.collected import Metrics
 from engine.metrics.server import Figures
+from engine.metrics.system import System
 from engine.settings import Settings
 from engine.workers.channel import Emitted
 
@@ -90,5 +92,35 @@ def test_closed_metrics_say_so_and_closing_twice_is_fine() -> None:
 def test_metrics_that_never_started_can_be_closed() -> None:
     async def main() -> None:
         await Metrics(Settings(), Figures).aclose()
+
+    asyncio.run(main())
+
+
+def test_system_metrics_are_sampled_again_after_an_error_which_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([OSError(errno.EMFILE, "too many open files"), {"CPUUtilization": 5.0}])
+    sampled = asyncio.Event()
+
+    def read(_: System) -> dict[str, float]:
+        reading = next(readings, {"CPUUtilization": 6.0})
+        if isinstance(reading, OSError):
+            raise reading
+        return reading
+
+    monkeypatch.setattr(System, "read", read)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        metrics = Metrics(Settings(metric_time_interval=1, metrics_mode="prometheus"), Figures, lambda: told() or ())
+
+        def told() -> None:
+            loop.call_soon(sampled.set)
+
+        await metrics.start()
+        async with asyncio.timeout(10):
+            await sampled.wait()
+        text = await metrics.text(("CPUUtilization", "marina_task_failures_total"))
+        await metrics.aclose()
+        assert b'CPUUtilization{Level="Host"' in text
+        assert b'marina_task_failures_total{task="system metrics"' in text
 
     asyncio.run(main())
