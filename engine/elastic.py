@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
+from engine.deadlines import Deadline
 from engine.snapshots import FAILING, WorkerState
 from engine.workers.scaling import Load, Rules, Scaling
 
@@ -42,7 +44,7 @@ class Elastic:
         self._queue = queue
         self._rules = rules
         self._waking = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Deadline | None = None
 
     def follow(self) -> None:
         """Look at the version from now on, if its target leaves a choice; for after the target has changed."""
@@ -81,7 +83,7 @@ class Elastic:
             self._queue.fail_waiting(status, f"The model could not be loaded again: {failing.last_death}")
 
     def _look_later(self, scaling: Scaling) -> None:
-        self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look, scaling)
+        self._timer = Deadline(LOOK_SECONDS, partial(self._look, scaling))
 
     def _look(self, scaling: Scaling) -> None:
         self._look_later(scaling)

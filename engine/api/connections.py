@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from engine.api.connection import Connection
 from engine.api.express import ExpressLane
+from engine.deadlines import Deadline
 from engine.metrics.traffic import Refused
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Connections(web.Server):
         self._most = most
         self._patience = patience
         self._seen: dict[RequestHandler, _Progress] = {}
-        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._timer: Deadline | None = None
         self._refusals = refusals
 
     @override
@@ -96,12 +97,11 @@ class Connections(web.Server):
         newest.force_close()
 
     def _look_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._patience / LOOKS, self._look, loop)
+        self._timer = Deadline(self._patience / LOOKS, self._look)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         self._timer = None
-        now, seen, self._seen = loop.time(), self._seen, {}
+        now, seen, self._seen = asyncio.get_running_loop().time(), self._seen, {}
         for handler, transport in self._all():
             at = handler.progress(transport)
             if at is None:

@@ -23,6 +23,7 @@ from typing_extensions import override
 from engine.archives.progress import CHUNK
 from engine.archives.proxies import Proxy, proxy_for
 from engine.archives.urls import Source, is_public, judge, not_public
+from engine.deadlines import time_limit
 from engine.errors import ArchiveNotFoundError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Routes:
     async def _addresses(self, host: str, port: int, seconds: float) -> list[str]:
         """Return the addresses of a host, none when it is unknown here."""
         try:
-            async with asyncio.timeout(seconds):
+            async with time_limit(seconds):
                 return await self._lookup(host, port)
         except OSError:
             return []

@@ -17,6 +17,7 @@ from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse
 from engine.archives.connecting import UnreachableError
 from engine.archives.progress import CHUNK, Meter
 from engine.archives.validators import validator_of
+from engine.deadlines import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ class Receiver:
         """
         headers = known.changed() if known else {}
         pauses = iter(PAUSES)
-        async with asyncio.timeout(TOTAL_SECONDS):
+        async with time_limit(TOTAL_SECONDS):
             while True:
                 before = self._meter.told
                 try:

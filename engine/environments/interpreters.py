@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import stat
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from engine.deadlines import time_limit
 from engine.frozen import own_python
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def examine(path: str, variables: Mapping[str, str], run: Run) -> Interpre
         raise ValueError("it is no absolute path")
     printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with time_limit(PATIENCE):
             code = await run(
                 [path, str(EXAMINER)], EXAMINER.parent, variables, lambda stream, line: printed[stream].append(line)
             )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine.deadlines import Deadline
 from engine.errors import PredictionError, TimedOutError
 
 if TYPE_CHECKING:
@@ -162,8 +164,8 @@ class Job:
         A client that waits that long exactly has hung up by itself; whoever still waits gets `EXPIRY_GRACE` on top, so
         that an answer which comes with the deadline counts.
         """
-        timer = asyncio.get_running_loop().call_later(seconds + EXPIRY_GRACE, self._expire, seconds)
-        self.future.add_done_callback(lambda _: timer.cancel())
+        deadline = Deadline(seconds + EXPIRY_GRACE, partial(self._expire, seconds))
+        self.future.add_done_callback(lambda _: deadline.cancel())
 
     def _expire(self, seconds: float) -> None:
         if not self.future.done():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 
 import msgspec
 
+from engine.deadlines import Deadline
 from engine.runtime.frames import PREFIX, FrameError, Kind, Prefix, decode_prefix, encode_head
 from engine.workers.claims import Claims, claims
 from engine.workers.shared_memory import make_memory
@@ -167,7 +168,7 @@ class Channel(asyncio.BufferedProtocol):
         self._filled = 0
         self._large: memoryview | None = None
         self._memory: LentMemory | None = None
-        self._watch: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._watch: Deadline | None = None
 
     @property
     def busy(self) -> bool:
@@ -415,18 +416,17 @@ class Channel(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         sent.deadline = loop.time() + self._response_timeout
         if self._watch is None:
-            self._watch = loop.call_at(sent.deadline, self._look_at_deadlines)
+            self._watch = Deadline(self._response_timeout, self._look_at_deadlines)
 
     def _look_at_deadlines(self) -> None:
         self._watch = None
         if not self._batches:
             return
-        loop = asyncio.get_running_loop()
-        first = min(sent.deadline for sent in self._batches.values())
-        if loop.time() >= first:
+        left = min(sent.deadline for sent in self._batches.values()) - asyncio.get_running_loop().time()
+        if left <= 0:
             self.owner.broken(f"no answer within {self._response_timeout:g} s (response_timeout)")
         else:
-            self._watch = loop.call_at(first, self._look_at_deadlines)
+            self._watch = Deadline(left, self._look_at_deadlines)
 
 
 def _nobody(_channel: Channel) -> None:

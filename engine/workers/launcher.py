@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
+from engine.deadlines import time_limit
 from engine.workers.output import Lines
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ class SessionProcess(Generic[Code]):
         returncode = await asyncio.shield(self._returncode)
         # Who has left the session as well may still hold the pipes: what it prints is not waited for.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._read.wait(), OUTPUT_GRACE)
+            async with time_limit(OUTPUT_GRACE):
+                await self._read.wait()
         self._close()
         return returncode
 

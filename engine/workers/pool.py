@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.deadlines import time_limit
 from engine.errors import WorkerStartError
 from engine.registry.records import Target
 from engine.snapshots import FAILING, Stream, WorkerState
@@ -145,7 +146,7 @@ class Pool:
             worker.feed(life.Drain(drain_timeout))
         while self.workers:
             await self._change()
-        async with asyncio.timeout(exit_timeout):
+        async with time_limit(exit_timeout):
             await self._processes.join()
 
     def _start(self) -> Worker:

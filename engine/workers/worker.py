@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.deadlines import Deadline
 from engine.snapshots import FAILING, Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
@@ -120,7 +121,7 @@ class Worker:
         self._process: WorkerProcess | None = None
         self._last_words = LastWords()
         self._launched = 0.0
-        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._timer: Deadline | None = None
         self._requests_before = 0
 
     @property
@@ -253,7 +254,7 @@ class Worker:
 
     def _set_timer(self, delay: float) -> None:
         self._cancel_timer()
-        self._timer = asyncio.get_running_loop().call_later(delay, self._timer_due)
+        self._timer = Deadline(delay, self._timer_due)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -301,7 +302,7 @@ class Worker:
         """Stop giving jobs to a worker whose socket is closed, and expect the end of its process."""
         if self._channel is not None and self._process is not None:
             self._dispatcher.drop(self._channel)
-            asyncio.get_running_loop().call_later(EXIT_GRACE, self._still_there, self._process)
+            Deadline(EXIT_GRACE, partial(self._still_there, self._process))
 
     def _still_there(self, process: WorkerProcess) -> None:
         if process is self._process:

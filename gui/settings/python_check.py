@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 
+from engine.deadlines import time_limit
 from gui.words import tr
 
 SECONDS = 60
@@ -37,7 +38,7 @@ async def check(program: str) -> str:
         reason = tr("{program} cannot be started: {reason}.")
         raise UnfitPythonError(reason.format(program=program, reason=error.strerror)) from error
     try:
-        async with asyncio.timeout(SECONDS):
+        async with time_limit(SECONDS):
             out, err = await process.communicate()
     except TimeoutError:
         raise UnfitPythonError(tr("{program} did not answer in time.").format(program=program)) from None

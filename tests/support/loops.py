@@ -17,9 +17,17 @@ class JumpingSelector(selectors.DefaultSelector):
     """Never waits: where a selector would, the clock of its loop moves on instead."""
 
     now = 0.0
+    standstill = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready; with nothing ready, let `timeout` seconds pass at once."""
+        """Return what is ready; with nothing ready, let `timeout` seconds pass at once.
+
+        After a `standstill` of so many seconds nothing is reported once, as by `epoll_wait` when a signal interrupted
+        it and its timeout is over by then.
+        """
+        if self.standstill:
+            self.now, self.standstill = self.now + self.standstill, 0.0
+            return []
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
@@ -71,3 +79,11 @@ async def turn(times: int = 10) -> None:
     """Let everything that is ready run, a few times over, while no time passes."""
     for _ in range(times):
         await asyncio.sleep(0)
+
+
+async def stand_still(seconds: float) -> None:
+    """Let the loop, which must be in virtual time, do nothing for `seconds`; what arrives meanwhile stays unread."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.selector.standstill = seconds
+    await asyncio.sleep(0)

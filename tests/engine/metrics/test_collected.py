@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.devices.inventory import Gpu
 from engine.errors import UnavailableError
 from engine.metrics.collected import Metrics
 from engine.metrics.server import Figures
@@ -97,24 +98,24 @@ def test_metrics_that_never_started_can_be_closed() -> None:
 
 
 def test_system_metrics_are_sampled_again_after_an_error_which_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    readings = iter([OSError(errno.EMFILE, "too many open files"), {"CPUUtilization": 5.0}])
+    errors = iter([OSError(errno.EMFILE, "too many open files")])
     sampled = asyncio.Event()
 
     def read(_: System) -> dict[str, float]:
-        reading = next(readings, {"CPUUtilization": 6.0})
-        if isinstance(reading, OSError):
-            raise reading
-        return reading
+        for error in errors:
+            raise error
+        return {"CPUUtilization": 6.0}
 
     monkeypatch.setattr(System, "read", read)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        metrics = Metrics(Settings(metric_time_interval=1, metrics_mode="prometheus"), Figures, lambda: told() or ())
 
-        def told() -> None:
+        def gpus() -> tuple[Gpu, ...]:
             loop.call_soon(sampled.set)
+            return ()
 
+        metrics = Metrics(Settings(metric_time_interval=1, metrics_mode="prometheus"), Figures, gpus)
         await metrics.start()
         async with asyncio.timeout(10):
             await sampled.wait()

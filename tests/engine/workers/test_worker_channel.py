@@ -14,7 +14,7 @@ from engine.runtime.ahead import open_claims
 from engine.runtime.frames import MAX_META, PREFIX, Kind
 from engine.workers.channel import QUICK, SCRATCH, Channel, Emitted
 from tests.support.fakes_workers import EMITTED, frame, reply, split_frames
-from tests.support.loops import now, turn, virtual_time
+from tests.support.loops import now, stand_still, turn, virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -466,3 +466,26 @@ async def test_the_pipe_is_closed_with_the_socket() -> None:
     async with connected() as peer:
         await takes_ahead(peer)
     assert open_descriptors() == before
+
+
+@virtual_time
+async def test_an_answer_that_arrived_during_a_standstill_is_read_before_its_deadline_is_judged() -> None:
+    async with connected() as peer:
+        batch = peer.sends()
+        await asyncio.sleep(TIMEOUT / 2)
+        peer.socket.send(ANSWER_TO_ONE)
+        await stand_still(TIMEOUT)
+        await turn()
+        assert peer.owner.told == []
+        assert batch.told == [("done", b"result")]
+
+
+@virtual_time
+async def test_a_worker_without_an_answer_after_a_standstill_is_given_up_a_little_later() -> None:
+    async with connected() as peer:
+        batch = peer.sends()
+        await stand_still(TIMEOUT + 3)
+        await asyncio.sleep(2.9)
+        assert batch.told == []
+        await asyncio.sleep(0.2)
+        assert batch.told == [("failed", (500, "Worker died."))]

@@ -1,0 +1,53 @@
+"""Deadlines for what arrives through the event loop: what has arrived is read before a deadline is judged. On the loop.
+
+After a standstill of the process or its loop (Ctrl+Z, a suspended machine, a callback that takes long) a timer can be
+due before the loop has read what arrived meanwhile: `epoll_wait` reports no event when a signal interrupted it and its
+timeout is over. So a timer that is due first gives the loop as long as the timer came late, and one further turn at
+least. In that turn asyncio handles sockets before timers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+# The most seconds that a deadline is put off after a standstill.
+LONGEST_GRACE = 10.0
+
+
+class Deadline:
+    """Calls back once, after a number of seconds and after what has arrived by then is read."""
+
+    __slots__ = ("_callback", "_due", "_handle", "_loop")
+
+    def __init__(self, seconds: float, callback: Callable[[], object]) -> None:
+        """Start to wait; `callback` is called on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._callback = callback
+        self._due = self._loop.time() + seconds
+        self._handle: asyncio.TimerHandle | asyncio.Handle = self._loop.call_at(self._due, self._read_first)
+
+    def cancel(self) -> None:
+        """Wait no more; harmless when the callback was called already."""
+        self._handle.cancel()
+
+    def _read_first(self) -> None:
+        late = max(0.0, self._loop.time() - self._due)
+        self._handle = self._loop.call_later(min(late, LONGEST_GRACE), self._callback)
+
+
+@asynccontextmanager
+async def time_limit(seconds: float | None) -> AsyncIterator[None]:
+    """Raise TimeoutError in the block as `asyncio.timeout` does, but read first; None is no limit."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as timeout:
+        deadline = None if seconds is None else Deadline(seconds, lambda: timeout.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            if deadline is not None:
+                deadline.cancel()

@@ -1,0 +1,83 @@
+"""A deadline is judged only after what has arrived is read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from engine.deadlines import LONGEST_GRACE, Deadline, time_limit
+from tests.support.loops import now, stand_still, turn, virtual_time
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_what_arrived_during_a_standstill_is_read_first(pair: tuple[socket.socket, socket.socket]) -> None:
+    told: list[str] = []
+
+    @virtual_time
+    async def scenario() -> None:
+        ours, theirs = pair
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours, lambda: told.append(f"read {ours.recv(9)!r}"))
+        deadline = Deadline(3, lambda: told.append("overdue"))
+        theirs.send(b"answer")
+        await stand_still(5)
+        await turn()
+        assert told == ["read b'answer'"]
+        await asyncio.sleep(2.01)
+        assert told == ["read b'answer'", "overdue"]
+        deadline.cancel()
+        loop.remove_reader(ours)
+
+    scenario()
+
+
+@virtual_time
+async def test_it_is_in_time_while_the_loop_runs() -> None:
+    due: list[float] = []
+    Deadline(3, lambda: due.append(now()))
+    await asyncio.sleep(3.01)
+    assert due == [3]
+
+
+@virtual_time
+async def test_the_grace_after_a_standstill_is_bounded() -> None:
+    due: list[float] = []
+    Deadline(3, lambda: due.append(now()))
+    await stand_still(1000)
+    await asyncio.sleep(LONGEST_GRACE + 0.01)
+    assert due == [1000 + LONGEST_GRACE]
+
+
+@virtual_time
+async def test_it_can_be_cancelled_at_any_time() -> None:
+    due: list[float] = []
+    Deadline(3, lambda: due.append(now())).cancel()
+    late = Deadline(3, lambda: due.append(now()))
+    await stand_still(5)
+    await asyncio.sleep(1)
+    late.cancel()
+    await asyncio.sleep(100)
+    assert due == []
+
+
+@virtual_time
+async def test_a_time_limit_reads_first_too() -> None:
+    arrived = asyncio.Event()
+    asyncio.get_running_loop().call_later(4, arrived.set)
+    async with time_limit(5):
+        await arrived.wait()
+    async with time_limit(None):
+        await asyncio.sleep(1000)
+    with pytest.raises(TimeoutError):
+        async with time_limit(5):
+            await asyncio.sleep(6)
