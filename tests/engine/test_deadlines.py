@@ -15,7 +15,7 @@ from tests.support.loops import now, stand_still, turn, virtual_time
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)
+    ours.settimeout(0)
     with ours, theirs:
         yield ours, theirs
 

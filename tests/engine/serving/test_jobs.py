@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.errors import PredictionError, TimedOutError
 from engine.serving.jobs import EXPIRY_GRACE, Input, Job, Stream
-from tests.support.loops import now, turn, virtual_time
+from tests.support.loops import now, stand_still, turn, virtual_time
 
 if TYPE_CHECKING:
     from engine.workers.channel import Result
@@ -57,6 +58,20 @@ async def test_a_job_expires_and_its_late_answer_is_dropped() -> None:
         await job.future
     assert now() == 0.5 + EXPIRY_GRACE
     job.answer(PLAIN, memoryview(b"abc"), last=True)
+
+
+@virtual_time
+async def test_an_answer_that_arrives_during_a_standstill_counts() -> None:
+    job = Job("id-1", {}, [])
+    job.expire_after(0.5)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours, lambda: job.answer(PLAIN, memoryview(ours.recv(3)), last=True))
+        theirs.send(b"abc")
+        await stand_still(5)
+        assert bytes((await job.future).body) == b"abc"
+        loop.remove_reader(ours)
 
 
 @virtual_time

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,21 @@ async def test_a_load_that_takes_too_long_is_ended() -> None:
         await asyncio.sleep(5.001)
         assert setting.process.killed
         assert setting.is_in(WorkerState.BACKING_OFF)
+
+
+@virtual_time
+async def test_a_load_that_ended_during_a_standstill_counts() -> None:
+    async with a_worker(startup_timeout=5) as setting:
+        await setting.start()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(ours, lambda: (ours.recv(1), setting.process.loads()))
+            theirs.send(b"!")
+            await stand_still(60)
+            await turn()
+            assert setting.is_in(WorkerState.READY)
+            loop.remove_reader(ours)
 
 
 @pytest.mark.parametrize(
