@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import dataclasses
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +16,7 @@ from engine.workers.log import EVENTS_LOG
 from engine.workers.memory import Memory
 from engine.workers.worker import EXIT_GRACE, Worker
 from tests.support.fakes_workers import EMITTED, FakeDispatcher, FakeLauncher, FakeProcess, a_plan, frame
-from tests.support.loops import now, turn, virtual_time
+from tests.support.loops import now, stand_still, turn, virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
