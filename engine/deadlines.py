@@ -22,21 +22,21 @@ LONGEST_GRACE = 10.0
 class Deadline:
     """Calls back once, after a number of seconds and after what has arrived by then is read."""
 
-    __slots__ = ("_callback", "_due", "_handle", "_loop")
+    __slots__ = ("_callback", "_handle", "_loop", "due")
 
     def __init__(self, seconds: float, callback: Callable[[], object]) -> None:
-        """Start to wait; `callback` is called on the running loop."""
+        """Start to wait; `callback` is called on the running loop. `due` is when the seconds are over, in its time."""
         self._loop = asyncio.get_running_loop()
         self._callback = callback
-        self._due = self._loop.time() + seconds
-        self._handle: asyncio.TimerHandle | asyncio.Handle = self._loop.call_at(self._due, self._read_first)
+        self.due = self._loop.time() + seconds
+        self._handle: asyncio.TimerHandle | asyncio.Handle = self._loop.call_at(self.due, self._read_first)
 
     def cancel(self) -> None:
         """Wait no more; harmless when the callback was called already."""
         self._handle.cancel()
 
     def _read_first(self) -> None:
-        late = max(0.0, self._loop.time() - self._due)
+        late = max(0.0, self._loop.time() - self.due)
         self._handle = self._loop.call_later(min(late, LONGEST_GRACE), self._callback)
 
 

@@ -18,7 +18,7 @@ from engine.at_start import models_at_start
 from engine.catalogue import Catalogue
 from engine.devices.all_vendors import machine_inventory
 from engine.devices.devices import Devices
-from engine.errors import ConflictError, UnavailableError, WorkerStartError
+from engine.errors import ConflictError, WorkerStartError
 from engine.frozen import own_python
 from engine.measured import figures
 from engine.metrics.collected import Metrics
@@ -371,13 +371,15 @@ class Engine:
         """
         running = self._catalogue.find(name, version)
         job = Job(request_id, headers, inputs)
+        job.asked = (name, version)
         job.traffic = traffic = self.metrics.traffic(name, version)
         traffic.requests += 1
-        if refusal := running.submit(job):
-            self.metrics.refusals[Refused.QUEUE] += 1
-            raise UnavailableError(_no_worker(name, version), refusal)
         if running.spec.client_timeout > 0:
             job.expire_after(running.spec.client_timeout / 1000)
+        if refusal := running.submit(job):
+            job.future.cancel()
+            self.metrics.refusals[Refused.QUEUE] += 1
+            raise job.unavailable(refusal)
         return job.future
 
     def ask_metadata(
@@ -386,9 +388,9 @@ class Engine:
         """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
         running = self._catalogue.find(name, version)
         job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
+        job.asked = (name, version)
         if refusal := running.submit(job):
-            text = "has no worker to serve describe request. Please use scale workers API to add workers."
-            raise UnavailableError(f'Model "{name}" {text}', refusal)
+            raise job.unavailable(refusal)
         return job.future
 
     def _wake(self) -> None:
@@ -414,13 +416,3 @@ def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
 def _seconds(timeout: int) -> float | None:
     """Return the API's timeout as a limit in seconds, None for -1 (no limit)."""
     return None if timeout < 0 else timeout
-
-
-def _no_worker(name: str, version: str | None) -> str:
-    """Return TorchServe's text for both a missing worker and a full queue, its stray quote included."""
-    of_version = "" if version is None else f' Version {version}"'
-    return (
-        f'Model "{name}"{of_version} has no worker to serve inference request. Please use scale workers API to add '
-        "workers. If this is a sequence inference, please check if it is closed, or expired; or exceeds "
-        "maxSequenceJobQueueSize"
-    )

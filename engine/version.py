@@ -111,21 +111,11 @@ class Version:
 
     def submit(self, job: Job) -> str:
         """Queue a job, waking the version up when it rests; return "", or why it is refused and what helps."""
-        if not (refusal := self.queue.submit(job)) or not (refusal := self.elastic.resubmit(job, refusal)):
-            return ""
-        return self._failure() or refusal
-
-    def _failure(self) -> str:
-        """Say why no worker serves when they have failed for good and what helps; "" in any other case."""
-        workers = self.pool.workers.values()
-        if not workers or any(worker.state is not WorkerState.FAILED for worker in workers):
-            return ""
-        cause = next(iter(workers)).life.facts.last_death
-        return f"The workers have failed: {cause}. Mend that, then scale the model again, or retry in the window."
+        return (refusal := self.queue.submit(job)) and self.elastic.resubmit(job, refusal)
 
     def _workers_changed(self) -> None:
         self.elastic.workers_changed()
-        self.queue.expect(self.pool.hopeful)
+        self.queue.expect(*self.pool.outlook())
         self._on_change(self)
 
 

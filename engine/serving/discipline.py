@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ STOPPED = "The model's workers were stopped before the request could run. Scale 
 class Discipline(ABC):
     """Orders the jobs of one version and gives them to its workers.
 
-    `expected` is how many workers serve or will: while it is 0 every job is refused, and what waits is failed. The
+    `expected` is how many workers serve or will: while it is 0 every job is refused, and what waits is failed, but for
+    jobs whose own timeout reaches to the next attempt to load the model, which is due at `retry_due`. The
     other figures are jobs since registration, `in_flight` those that are with a worker now; `times` are the newest's,
     and `tally` counts what all were like.
     """
@@ -31,6 +33,8 @@ class Discipline(ABC):
         """`capacity` jobs may wait."""
         self.capacity = capacity
         self.expected = 0
+        self.reason = ""
+        self.retry_due = math.inf
         self.accepted = 0
         self.answered = 0
         self.failed = 0
@@ -68,9 +72,36 @@ class Discipline(ABC):
             work=self._work,
         )
 
+    def expect(self, workers: int, reason: str = "", retry_due: float = math.inf) -> None:
+        """Note how many workers serve or will; with none left, what waits fails.
+
+        `reason` says why they could not load and what helps, `retry_due` when one is tried next: on the loop's clock,
+        0 for now.
+        """
+        self.expected, self.reason, self.retry_due = workers, reason, retry_due
+        if workers == 0 and not self.has_channels:
+            self.refuse_waiting()
+
+    def is_hopeless(self, job: Job) -> bool:
+        """Whether no worker will take a new job in time."""
+        return self.expected == 0 and job.expires < self.retry_due
+
+    def end(self, job: Job) -> None:
+        """Fail a job that waits for workers which do not come."""
+        self.failed += 1
+        if self.reason:
+            job.refuse(self.reason)
+        else:
+            job.fail(503, STOPPED)
+
+    @property
     @abstractmethod
-    def expect(self, workers: int) -> None:
-        """Note how many workers serve or will; with none left, what waits fails."""
+    def has_channels(self) -> bool:
+        """Whether any worker is being given jobs."""
+
+    @abstractmethod
+    def refuse_waiting(self) -> None:
+        """End every job that waits and is hopeless."""
 
     @abstractmethod
     def fail_waiting(self, status: int, message: str) -> None:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.deadlines import Deadline
-from engine.errors import PredictionError, TimedOutError
+from engine.errors import PredictionError, TimedOutError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,9 +114,11 @@ class Job:
     """A request that waits for a worker or for its answer.
 
     When it `arrived` and when it went to a worker are on the clock of `perf_counter`; `traffic` takes its latencies.
+    `asked` is the model and the version that the request names; `expires` is when its own timeout is over, on the
+    loop's clock, and negative for a job without one.
     """
 
-    __slots__ = ("alone", "arrived", "future", "meta", "parts", "scheduled", "stream", "traffic")
+    __slots__ = ("alone", "arrived", "asked", "expires", "future", "meta", "parts", "scheduled", "stream", "traffic")
 
     def __init__(
         self, request_id: str, headers: dict[str, str], inputs: Sequence[Input], *, alone: bool = False
@@ -124,6 +126,8 @@ class Job:
         """`headers` are what the handler sees; `inputs` in the order of the request; `alone`: shares no batch."""
         self.alone = alone
         self.arrived = self.scheduled = perf_counter()
+        self.asked: tuple[str, str | None] = ("", None)
+        self.expires = -1.0
         self.traffic: Traffic | None = None
         self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.parts = [piece for part in inputs for piece in (part.data, *part.rest)]
@@ -164,12 +168,17 @@ class Job:
         A client that waits that long exactly has hung up by itself; whoever still waits gets `EXPIRY_GRACE` on top, so
         that an answer which comes with the deadline counts.
         """
+        self.expires = asyncio.get_running_loop().time() + seconds
         deadline = Deadline(seconds + EXPIRY_GRACE, partial(self._expire, seconds))
         self.future.add_done_callback(lambda _: deadline.cancel())
 
     def _expire(self, seconds: float) -> None:
         if not self.future.done():
             self.future.set_exception(TimedOutError(f"No answer within {seconds:g} s (clientTimeoutInMills)."))
+
+    def unavailable(self, reason: str) -> UnavailableError:
+        """Return the error for a job that no worker can take; `reason` says why and what helps."""
+        return UnavailableError(_no_worker(*self.asked, describes=self.alone), reason)
 
     def fail(self, status: int, message: str) -> None:
         """Fail the job; a caller that has gone is not told."""
@@ -178,3 +187,20 @@ class Job:
             self.stream.put(error)
         elif not self.future.done():
             self.future.set_exception(error)
+
+    def refuse(self, reason: str) -> None:
+        """Fail a job that waits, since no worker can take it; `reason` as for `unavailable`."""
+        if not self.future.done():
+            self.future.set_exception(self.unavailable(reason))
+
+
+def _no_worker(name: str, version: str | None, *, describes: bool) -> str:
+    """Return TorchServe's text for both a missing worker and a full queue, its stray quote included."""
+    if describes:
+        return f'Model "{name}" has no worker to serve describe request. Please use scale workers API to add workers.'
+    of_version = "" if version is None else f' Version {version}"'
+    return (
+        f'Model "{name}"{of_version} has no worker to serve inference request. Please use scale workers API to add '
+        "workers. If this is a sequence inference, please check if it is closed, or expired; or exceeds "
+        "maxSequenceJobQueueSize"
+    )

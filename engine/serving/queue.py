@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.serving.ahead import LARGEST, Ahead
 from engine.serving.batch import Batch
-from engine.serving.discipline import NO_WORKER, STOPPED, Discipline
+from engine.serving.discipline import NO_WORKER, Discipline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +56,8 @@ class JobQueue(Discipline):
         """Take a job, whose future gets the answer, and return ""; or return why it is refused and what helps."""
         taken = len(self._pending) + len(self._ahead.batches) * self._batch_size
         full = taken >= self.capacity and not self._make_room()
-        if full or self.expected == 0 or (self._tickets and not self._has_ticket()):
-            return self._refusal()
+        if full or (self.expected == 0 and self.is_hopeless(job)) or (self._tickets and not self._has_ticket()):
+            return self._refusal(job)
         self.accepted += 1
         self._pending.append(job)
         if self._idle and self._gathering is None:
@@ -69,11 +69,19 @@ class JobQueue(Discipline):
             self._send_ahead()
         return ""
 
-    def expect(self, workers: int) -> None:
-        """Note how many workers serve or will; with none left, what waits fails."""
-        self.expected = workers
-        if workers == 0 and not self._serving:
-            self.fail_waiting(503, STOPPED)
+    @property
+    def has_channels(self) -> bool:
+        """Whether any worker is being given jobs."""
+        return bool(self._serving)
+
+    def refuse_waiting(self) -> None:
+        """End every job that waits and is hopeless."""
+        waiting, self._pending = self._pending, deque()
+        for job in waiting:
+            if self.is_hopeless(job):
+                self.end(job)
+            else:
+                self._pending.append(job)
 
     def hand_over(self, take: Callable[[Job], bool]) -> None:
         """Offer `take` every job that waits; those it takes are no longer this queue's."""
@@ -247,9 +255,9 @@ class JobQueue(Discipline):
         """Whether an idle worker has room for one more job (TorchServe: a job ticket)."""
         return len(self._pending) < len(self._idle) * self._batch_size
 
-    def _refusal(self) -> str:
-        if self.expected == 0:
-            return NO_WORKER
+    def _refusal(self, job: Job) -> str:
+        if self.is_hopeless(job):
+            return self.reason or NO_WORKER
         if self._waiting() < self.capacity:
             return BUSY
         return (

@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from engine.serving.batch import Batch
 from engine.serving.continuous import ContinuousBatch
-from engine.serving.discipline import NO_WORKER, STOPPED, Discipline
+from engine.serving.discipline import NO_WORKER, Discipline
 from engine.serving.lanes import ExpiredSequences, Lane, Sequence
 from engine.serving.queue import BUSY
 from engine.workers.channel import DIED
@@ -68,8 +68,8 @@ class SequenceQueue(Discipline):
 
     def submit(self, job: Job) -> str:
         """Take a job, whose future gets the answer, and return ""; or return why it is refused and what helps."""
-        if self.expected == 0:
-            return NO_WORKER
+        if self.is_hopeless(job):
+            return self.reason or NO_WORKER
         sequence = self._unlisted() if job.alone else self._sequence_of(job.meta["headers"])
         if isinstance(sequence, str):
             return sequence
@@ -80,13 +80,20 @@ class SequenceQueue(Discipline):
             self._start(lane)
         return ""
 
-    def expect(self, workers: int) -> None:
-        """Note how many workers serve or will; with none left, what waits fails."""
-        self.expected = workers
-        if workers == 0 and not self._lanes:
-            self.fail_waiting(503, STOPPED)
-            self._expire(list(self._open))
-            self._unbound.clear()
+    @property
+    def has_channels(self) -> bool:
+        """Whether any worker is being given jobs."""
+        return bool(self._lanes)
+
+    def refuse_waiting(self) -> None:
+        """End every job that waits and is hopeless, and close the sequences that have no other."""
+        for sequence in (*self._open.values(), *self._unbound):
+            for future, job in list(sequence.jobs.items()):
+                if self.is_hopeless(job):
+                    del sequence.jobs[future]
+                    self.end(job)
+        self._expire([name for name, sequence in self._open.items() if not sequence.jobs])
+        self._unbound = deque(sequence for sequence in self._unbound if sequence.jobs)
 
     def fail_waiting(self, status: int, message: str) -> None:
         """Fail every job that waits."""

@@ -25,6 +25,8 @@ BACK_OFF = (1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597)
 # How long a worker whose socket was closed may take to leave by itself before it is killed, in seconds.
 LEAVE_GRACE = 2.0
 STORY_LENGTH = 40
+# A process that dies while it loads may have been killed by chance; after so many failures in a row it was not.
+FAILURES_BEYOND_CHANCE = 3
 
 
 # What happens to a worker -------------------------------------------------------------------------------------------
@@ -183,7 +185,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a worker beside its state. `failing_since` is None while nothing went wrong since READY."""
+    """What is known of a worker beside its state. `failing_since` is None while nothing went wrong since READY.
+
+    `cannot_load` says that its last attempts to start and load failed, so that the next one is likely to fail too.
+    """
 
     pid: int | None = None
     device: str = ""
@@ -193,6 +198,7 @@ class Facts:
     last_death: str = ""
     traceback: str = ""
     out_of_memory: bool = False
+    cannot_load: bool = False
 
 
 class Life:
@@ -231,18 +237,21 @@ class Life:
 
     def _loaded(self, event: Loaded, _now: float) -> list[Command]:
         self.state = WorkerState.READY
-        self.facts = replace(self.facts, device=event.device, failures=0, failing_since=None, out_of_memory=False)
+        self.facts = replace(
+            self.facts, device=event.device, failures=0, failing_since=None, out_of_memory=False, cannot_load=False
+        )
         return [CancelTimer(), Serve()]
 
     def _not_launched(self, event: LaunchFailed, now: float) -> list[Command]:
-        return self._fail(event.cause, now)
+        return self._fail(event.cause, now, cannot_load=True)
 
     def _not_loaded(self, event: LoadFailed, now: float) -> list[Command]:
-        return [Kill(), *self._fail(event.cause, now, event.traceback, out_of_memory=event.out_of_memory)]
+        failing = self._fail(event.cause, now, event.traceback, out_of_memory=event.out_of_memory, cannot_load=True)
+        return [Kill(), *failing]
 
     def _load_overdue(self, event: TimerDue, now: float) -> list[Command]:
         cause = f"the handler was not loaded within {self.limits.startup_timeout:g} s (startup_timeout)"
-        return [Kill(), *self._fail(cause, now, event.log)]
+        return [Kill(), *self._fail(cause, now, event.log, cannot_load=True)]
 
     def _broken(self, event: Broken, now: float) -> list[Command]:
         return [Kill(), *self._fail(event.cause, now, event.log)]
@@ -250,8 +259,11 @@ class Life:
     def _died(self, event: Exited, now: float) -> list[Command]:
         return [Kill(), *self._fail(event.cause, now, event.log)]
 
-    def _fail(self, cause: str, now: float, traceback: str = "", *, out_of_memory: bool = False) -> list[Command]:
+    def _fail(
+        self, cause: str, now: float, traceback: str = "", *, out_of_memory: bool = False, cannot_load: bool = False
+    ) -> list[Command]:
         facts = self.facts
+        died_again = self.state is WorkerState.LOADING and facts.failures + 1 >= FAILURES_BEYOND_CHANCE
         since = now if facts.failing_since is None else facts.failing_since
         self.facts = replace(
             facts,
@@ -261,6 +273,7 @@ class Life:
             last_death=cause,
             traceback=traceback,
             out_of_memory=out_of_memory,
+            cannot_load=cannot_load or died_again,
         )
         if now - since >= self.limits.retry_window:
             self.state = WorkerState.FAILED
@@ -274,7 +287,7 @@ class Life:
         return [CancelTimer(), Launch()]
 
     def _once_more(self, event: Event, now: float) -> list[Command]:
-        self.facts = replace(self.facts, failures=0, failing_since=None)
+        self.facts = replace(self.facts, failures=0, failing_since=None, cannot_load=False)
         return self._again(event, now)
 
     def _retire(self, event: Drain, now: float) -> list[Command]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.deadlines import time_limit
 from engine.errors import WorkerStartError
@@ -24,7 +25,21 @@ if TYPE_CHECKING:
     from engine.workers.worker import Dispatcher, WorkerPlan
 
 KILLED = "killed on request"
+CANNOT_LOAD = "The model could not be loaded: {}. Marina tries again by itself; the version's log has more."
+GIVEN_UP = "The workers have failed: {}. Mend that, then scale the model again, or retry in the window."
 LEAVING = (WorkerState.DRAINING, WorkerState.STOPPED)
+
+
+class Outlook(NamedTuple):
+    """What requests have to expect of the workers of a version.
+
+    With `able` 0, `reason` says why no worker could load and what helps, "" when there is none to load; `retry_due` is
+    when the next attempt begins, on the loop's clock, 0 for one that is under way.
+    """
+
+    able: int
+    reason: str = ""
+    retry_due: float = math.inf
 
 
 class Pool:
@@ -57,6 +72,18 @@ class Pool:
     def hopeful(self) -> int:
         """How many workers serve requests now or will: all but the leaving and the failed."""
         return sum(worker.state not in (*LEAVING, WorkerState.FAILED) for worker in self.workers.values())
+
+    def outlook(self) -> Outlook:
+        """Return how many workers can take requests now or soon, and if none could load, why and what comes next."""
+        coming = [one for one in self.workers.values() if one.state not in (*LEAVING, WorkerState.FAILED)]
+        able = sum(not worker.life.facts.cannot_load for worker in coming)
+        if able:
+            return Outlook(able)
+        if coming:
+            reason = CANNOT_LOAD.format(coming[0].life.facts.last_death)
+            return Outlook(0, reason, min(worker.retry_due for worker in coming))
+        failed = next((one for one in self.workers.values() if one.state is WorkerState.FAILED), None)
+        return Outlook(0, GIVEN_UP.format(failed.life.facts.last_death) if failed else "")
 
     @property
     def is_short(self) -> bool:

@@ -147,6 +147,11 @@ class Worker:
             return False
         return not channel.busy and not self._dispatcher.keeps(channel)
 
+    @property
+    def retry_due(self) -> float:
+        """When a worker that could not load is started again, on the loop's clock; 0 when it is being started now."""
+        return self._timer.due if self.state is WorkerState.BACKING_OFF and self._timer is not None else 0.0
+
     def snapshot(self) -> WorkerSnapshot:
         """Return the worker as it is now."""
         facts = self.life.facts

@@ -58,7 +58,7 @@ class Setting:
         self._change = asyncio.Event()
 
     def _changed(self) -> None:
-        self.queue.expect(self.pool.hopeful)
+        self.queue.expect(*self.pool.outlook())
         self._change.set()
 
     @property

@@ -166,6 +166,71 @@ def test_ping_tells_whether_every_default_version_has_its_workers(serve: Serve) 
     serve(scenario, FakeLauncher(load_error="as asked"))
 
 
+NO_WORKER = (
+    'Model "noop" has no worker to serve inference request. Please use scale workers API to add workers. If this is a '
+    "sequence inference, please check if it is closed, or expired; or exceeds maxSequenceJobQueueSize"
+)
+
+
+def test_once_loading_has_failed_requests_are_refused_at_once_with_the_cause(serve: Serve) -> None:
+    launcher = FakeLauncher(loading=True)
+
+    async def scenario(server: Server) -> None:
+        await server.register("url=noop-1.0.mar&initial_workers=1")
+        await until_state(server.engine, "noop", WorkerState.LOADING)
+        waiting = asyncio.gather(server.predict("noop"))
+        await pending(server, 1)
+        launcher.load_error = "ImportError: no torch"
+        launcher.workers[0].finish_loading()
+        for refused in (*await waiting, await server.predict("noop"), await server.predict("noop")):
+            assert refused.error == (503, "ServiceUnavailableException", NO_WORKER)
+            assert "could not be loaded: ImportError: no torch. Marina tries" in refused.headers["x-marina-reason"]
+        launcher.load_error, launcher.loading = "", False
+        await until_state(server.engine, "noop", WorkerState.READY)
+        assert (await server.predict("noop")).status == 200
+
+    serve(scenario, launcher)
+
+
+def test_requests_that_wait_when_the_workers_fail_for_good_get_the_cause(serve: Serve) -> None:
+    launcher = FakeLauncher(loading=True)
+
+    async def scenario(server: Server) -> None:
+        pack(
+            server.store / "noop.mar", model_name="noop", handler="h.py", config_file="c.yaml",
+            files={"h.py": b"", "c.yaml": b"maxRetryTimeoutInSec: 0"},
+        )  # fmt: skip
+        await server.register("url=noop.mar&initial_workers=1")
+        await until_state(server.engine, "noop", WorkerState.LOADING)
+        waiting = asyncio.gather(server.predict("noop"))
+        await pending(server, 1)
+        launcher.load_error = "as asked"
+        launcher.workers[0].finish_loading()
+        (refused,) = await waiting
+        assert refused.error == (503, "ServiceUnavailableException", NO_WORKER)
+        assert "have failed: as asked. Mend that" in refused.headers["x-marina-reason"]
+
+    serve(scenario, launcher)
+
+
+def test_a_request_waits_for_a_retry_that_is_due_within_its_own_timeout(serve: Serve) -> None:
+    launcher = FakeLauncher(load_error="as asked")
+
+    async def scenario(server: Server) -> None:
+        for name, timeout in (("patient", 60_000), ("impatient", 20)):
+            config = f"clientTimeoutInMills: {timeout}".encode()
+            pack(
+                server.store / f"{name}.mar", model_name=name, handler="h.py", config_file="c.yaml",
+                files={"h.py": b"", "c.yaml": config},
+            )  # fmt: skip
+            await server.register(f"url={name}.mar&initial_workers=1")
+            await until_state(server.engine, name, WorkerState.BACKING_OFF)
+        launcher.load_error = ""
+        assert [(await server.predict(name)).status for name in ("impatient", "patient")] == [503, 200]
+
+    serve(scenario, launcher)
+
+
 def test_a_stop_lets_requests_in_flight_finish(serve: Serve) -> None:
     launcher = FakeLauncher(holding=True)
 

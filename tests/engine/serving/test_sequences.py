@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import PredictionError
+from engine.errors import PredictionError, UnavailableError
 from engine.serving.jobs import Input, Job
 from engine.serving.sequences import SEQUENCE_END, SEQUENCE_ID, SEQUENCE_START, SequenceQueue
 from engine.snapshots import Batching
@@ -269,6 +269,23 @@ async def test_without_workers_nothing_is_taken_and_what_waits_fails() -> None:
     with pytest.raises(PredictionError, match="stopped"):
         await job.future
     assert "no workers" in setting.offer("a2")
+    setting.check_figures()
+
+
+@virtual_time
+async def test_jobs_wait_for_workers_that_cannot_load_only_if_their_own_timeout_reaches_to_the_next_attempt() -> None:
+    setting = Setting()
+    hasty, patient = setting.submit("a1", "b1")
+    patient.expire_after(60)
+    setting.queue.expect(0, "no torch", now() + 30)
+    with pytest.raises(UnavailableError) as refused:
+        await hasty.future
+    assert refused.value.reason == setting.offer("c1") == "no torch"
+    assert not patient.future.done()
+    setting.queue.expect(1)
+    worker = setting.worker()
+    worker.answers_all()
+    assert (await patient.future).status == 0
     setting.check_figures()
 
 

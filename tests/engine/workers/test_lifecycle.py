@@ -382,3 +382,46 @@ class AnyLife(RuleBasedStateMachine):
 
 TestAnyLife = AnyLife.TestCase
 TestAnyLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, database=None)
+
+
+def a_loading_life() -> Life:
+    life = Life("9000", LIMITS)
+    life.handle(Start(), 0)
+    life.handle(Launched(42), 0)
+    return life
+
+
+@pytest.mark.parametrize("failure", [LoadFailed("no torch", ""), TimerDue()])
+def test_a_worker_that_failed_to_load_is_not_expected_to_load_until_it_has(failure: Event) -> None:
+    life = a_loading_life()
+    assert not life.facts.cannot_load
+    life.handle(failure, 1)
+    assert life.facts.cannot_load
+    life.handle(TimerDue(), 2)
+    life.handle(Launched(43), 2)
+    assert life.facts.cannot_load
+    life.handle(Loaded("cpu"), 3)
+    assert not life.facts.cannot_load
+
+
+def test_a_retry_on_request_has_not_failed_to_load_yet() -> None:
+    life = a_loading_life()
+    life.handle(LoadFailed("no torch", ""), 1)
+    life.handle(Retry(), 2)
+    assert not life.facts.cannot_load
+
+
+def test_deaths_in_a_row_count_as_a_failure_to_load_once_they_are_no_chance() -> None:
+    life = a_loading_life()
+    for expected in (False, False, True):
+        life.handle(Exited("killed by SIGKILL"), 1)
+        assert life.facts.cannot_load is expected
+        life.handle(TimerDue(), 2)
+        life.handle(Launched(43), 2)
+
+
+def test_a_death_while_serving_is_no_failure_to_load() -> None:
+    life = a_loading_life()
+    life.handle(Loaded("cpu"), 1)
+    life.handle(Exited("killed by SIGSEGV"), 2)
+    assert not life.facts.cannot_load

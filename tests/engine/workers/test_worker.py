@@ -167,8 +167,13 @@ async def test_a_load_that_ended_during_a_standstill_counts() -> None:
         await setting.start()
         ours, theirs = socket.socketpair()
         with ours, theirs:
+
+            def arrives() -> None:
+                ours.recv(1)
+                setting.process.loads()
+
             loop = asyncio.get_running_loop()
-            loop.add_reader(ours, lambda: (ours.recv(1), setting.process.loads()))
+            loop.add_reader(ours, arrives)
             theirs.send(b"!")
             await stand_still(60)
             await turn()
