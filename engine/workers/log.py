@@ -42,11 +42,11 @@ class WorkerLog:
         self._size = 0
         self._next = 0
 
-    def add(self, worker: str, stream: Stream, text: str) -> None:
-        """Take one line of a worker that is safe to show."""
+    def add(self, worker: str, stream: Stream, text: str, *, brief: str = "") -> None:
+        """Take one line of a worker that is safe to show; TorchServe's log files have `brief` instead, if given."""
         self._keep(LogLine(self._clock(), worker, stream, text))
         if stream is Stream.MARINA:
-            more = {OF_WORKER: (self._torchserve_name(worker), text)}
+            more = {OF_WORKER: (self._torchserve_name(worker), brief or text)}
             events.warning("%s worker %s: %s", self._version, worker, text, extra=more)
         else:
             # TorchServe: what a handler prints is INFO, what it prints to standard error is WARN.

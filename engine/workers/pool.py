@@ -195,7 +195,14 @@ class Pool:
         if worker.state is WorkerState.STOPPED:
             self.workers.pop(worker.id, None)
         elif worker.state in FAILING:
-            self._plan.log.add(worker.id, Stream.MARINA, f"{worker.state}: {worker.life.facts.last_death}")
+            facts = worker.life.facts
+            self._plan.log.add(
+                worker.id,
+                Stream.MARINA,
+                f"{worker.state}: {facts.last_death}",
+                # Scripts take the last line of a traceback for the end of the story.
+                brief=f"{worker.state}: see the traceback above" if facts.last_death in facts.traceback else "",
+            )
         self._on_change()
         waiting, self._changed = self._changed, []
         for future in waiting:

@@ -33,12 +33,13 @@ EXIT_GRACE = 2.0
 # TorchServe's words in its log for what makes a worker fail.
 DIED_WORDS = "Backend worker process died."
 _ERROR_WORDS = "Backend worker error: {cause}"
-FAILURE_WORDS: dict[type[life.Event], str] = {
-    life.LaunchFailed: _ERROR_WORDS,
-    life.LoadFailed: "Load model failed: {model}, error: {cause}",
-    life.TimerDue: _ERROR_WORDS,
-    life.Broken: _ERROR_WORDS,
-    life.Exited: DIED_WORDS,
+FAILURE_WORDS: dict[type[life.Event], tuple[str, ...]] = {
+    life.LaunchFailed: (_ERROR_WORDS,),
+    # The cause is in the traceback, which the worker has printed.
+    life.LoadFailed: ("Load model failed: {model}, error: Worker died.", DIED_WORDS),
+    life.TimerDue: (_ERROR_WORDS,),
+    life.Broken: (_ERROR_WORDS,),
+    life.Exited: (DIED_WORDS,),
 }
 
 
@@ -246,10 +247,10 @@ class Worker:
 
     def _note_failure(self, event: life.Event) -> None:
         """Log TorchServe's words for an event that made the worker fail."""
-        words = FAILURE_WORDS.get(type(event))
-        if words and self.state in FAILING:
+        if self.state in FAILING:
             log, cause = self._plan.log, self.life.facts.last_death
-            log.failed(self.id, words.format(model=log.model, cause=cause))
+            for words in FAILURE_WORDS.get(type(event), ()):
+                log.failed(self.id, words.format(model=log.model, cause=cause))
 
     def _note_loss(self, cause: str, in_flight: int) -> None:
         """Log the end of a worker that leaves when it takes requests along: somebody waits for those."""

@@ -111,6 +111,7 @@ def test_torchserves_folder_has_its_files_and_its_lines(tmp_path: Path, capsys: 
     worker_log = WorkerLog("noop", "1.0")
     worker_log.add("9000", Stream.STDERR, "ValueError: no")
     worker_log.add("9000", Stream.MARINA, "backing off: killed by SIGSEGV")
+    worker_log.add("9000", Stream.MARINA, "backing off: no", brief="backing off: see the traceback above")
     logging.getLogger("engine.test").info("for people")
     write([LINE], [])
     logs.close()
@@ -118,13 +119,14 @@ def test_torchserves_folder_has_its_files_and_its_lines(tmp_path: Path, capsys: 
     assert created == ({"ts_log.log", "model_log.log", "access_log.log"}, {"ts_metrics.log", "model_metrics.log"})
     printed = "[WARN ] W-9000-noop_1.0-stderr MODEL_LOG - ValueError: no"
     died = "[WARN ] W-9000-noop_1.0 marina.workers - backing off: killed by SIGSEGV"
+    brief = "[WARN ] W-9000-noop_1.0 marina.workers - backing off: see the traceback above"
     other = "[INFO ] MainThread engine.test - for people"
     metric = "QueueTime.Milliseconds:1.0|#Level:Host|#hostname:vm,timestamp:17"
-    assert after_times((tmp_path / "l" / "model_log.log").read_text()) == [printed, died]
-    in_all = [printed, died, other, f"[INFO ] MainThread TS_METRICS - {metric}"]
+    assert after_times((tmp_path / "l" / "model_log.log").read_text()) == [printed, died, brief]
+    in_all = [printed, died, brief, other, f"[INFO ] MainThread TS_METRICS - {metric}"]
     assert after_times((tmp_path / "l" / "ts_log.log").read_text()) == in_all
     assert after_times((tmp_path / "m" / "ts_metrics.log").read_text()) == [f"- {metric}"]
-    assert after_times(capsys.readouterr().err) == [printed, died, other]
+    assert after_times(capsys.readouterr().err) == [printed, died, brief, other]
     assert not (tmp_path / "home").exists()
 
 

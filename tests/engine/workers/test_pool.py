@@ -10,6 +10,7 @@ import pytest
 from engine.errors import WorkerStartError
 from engine.registry.records import Target
 from engine.snapshots import WorkerState
+from engine.workers.log import OF_WORKER
 from engine.workers.pool import Pool
 from tests.support.fakes_workers import FakeDispatcher, FakeLauncher, a_plan
 from tests.support.loops import now, turn, virtual_time
@@ -295,3 +296,20 @@ async def test_closing_tells_of_a_process_that_outlives_its_kill() -> None:
         assert setting.ids == []
         assert now() == pytest.approx(2 + 5), "two seconds to leave by itself, then it is killed"
         process.exit(-9)
+
+
+@virtual_time
+async def test_torchserves_log_has_the_cause_of_a_failed_load_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with a_pool() as setting:
+        setting.launcher.loads_at_once = False
+        setting.pool.set_target(Target(2, 2))
+        await turn()
+        setting.launcher.processes[0].fails_to_load("no weights")
+        setting.launcher.processes[1].exit(-9)
+        await turn()
+        told = [vars(one)[OF_WORKER] for one in caplog.records if one.levelname == "WARNING"]
+        assert told == [
+            # The worker has printed the traceback, whose last line is the cause.
+            ("W-9000-net_1.0", "backing off: see the traceback above"),
+            ("W-9001-net_1.0", "backing off: killed by SIGKILL"),
+        ]
