@@ -2,12 +2,16 @@
 
 A program on this machine may call; a page in a browser may not, unless the settings list it. A page cannot choose its
 `Host`, `Origin` and `Sec-Fetch-Site`: the browser writes them. A name that an attacker makes resolve to this machine
-(DNS rebinding) stands in `Host`, so only known names are let in; that `Origin` and `Host` are equal proves nothing.
+(DNS rebinding) stands in `Host`, so only known names are accepted; that `Origin` and `Host` are equal proves nothing.
+
+A known name is accepted with any port, since tunnels, containers and proxies change the port and only a name can be
+rebound. A page of another port is refused by its `Origin`. Every browser sends `Host`.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from yarl import URL
@@ -22,7 +26,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 # What a browser says of requests that no other site began: a typed address, a page of this very server.
 OWN_SITES = ("none", "same-origin")
 LONGEST_SHOWN = 100
-_PORT_LEFT_OUT = 80  # by clients, in Host
+_LAST_PORT = 65535
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/\[\]]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 
 
 class Callers:
@@ -30,24 +35,29 @@ class Callers:
 
     def __init__(self, settings: Settings, address: Address) -> None:
         """`address` is where the listener really stands, with the port that it has."""
-        self._port = address.port
         self._any_host = ANY in settings.allowed_hosts
         self._any_literal = not self._any_host and address.is_wildcard
-        own = LOOPBACK if address.is_loopback or address.is_wildcard else ()
+        self._loopback = address.is_loopback or address.is_wildcard
+        own = LOOPBACK if self._loopback else ()
         names = (*own, address.url_host.lower(), *settings.allowed_hosts)
+        # Names that are accepted with any port, and the ones that a setting gives a port.
+        self._names = frozenset(name for name in names if not _has_port(name))
         self._hosts = frozenset(_with_port(name, address.port) for name in names)
-        if address.port == _PORT_LEFT_OUT:
-            self._hosts |= set(names)
         origin = settings.cors_allowed_origin or ""
         self._any_origin = origin == ANY
         self._origins = {f"{address.scheme}://{host}" for host in self._hosts} | ({origin.lower()} if origin else set())
 
-    def refusal(self, url: str, headers: Mapping[str, str]) -> str:
-        """Return "", or why the request goes no further and which setting would let it; `url` is its target as sent."""
+    def refusal(self, url: str, headers: Mapping[str, str], *, needs_host: bool = True) -> str:
+        """Return "", or why the request is refused and which setting would accept it; `url` is its target as sent.
+
+        Without `needs_host` the header may be missing: HTTP/1.0 does not know it, and no browser speaks that.
+        """
         host = headers.get("Host", "")
         if host in self._hosts and url.startswith("/") and "Origin" not in headers and "Sec-Fetch-Site" not in headers:
             return ""
-        return self._host_refusal(host) or self._target_refusal(url, host) or self._page_refusal(headers)
+        may_be_missing = not needs_host and "Host" not in headers
+        host_refusal = "" if may_be_missing else self._host_refusal(host)
+        return host_refusal or self._target_refusal(url, host) or self._page_refusal(headers)
 
     def page_refusal(self, headers: Mapping[str, str]) -> str:
         """Return "", or why a call of a page goes no further: all that is known of gRPC's calls.
@@ -57,21 +67,28 @@ class Callers:
         return self._page_refusal(headers)
 
     def _host_refusal(self, host: str) -> str:
-        if self._any_host or host.lower() in self._hosts or (self._any_literal and self._is_literal(host)):
+        if self._any_host or self._is_known(host.lower()):
             return ""
         return (
             f"Host {_shown(host)} is not in allowed_hosts. If the name is yours, add it to that setting in the "
             "configuration and start Marina again."
         )
 
-    def _is_literal(self, host: str) -> bool:
-        """Whether the host is an IP address with this port, which no name server can have a say in."""
-        name, _, port = host.rpartition(":")
+    def _is_known(self, host: str) -> bool:
+        """Whether the host is one of this listener's own, or an IP address that no name server can have a say in."""
+        found = _HOST.fullmatch(host)
+        if found is None or int(found["port"] or 0) > _LAST_PORT:
+            return False
+        return host in self._hosts or found["name"] in self._names or self._is_own_literal(found["name"])
+
+    def _is_own_literal(self, name: str) -> bool:
         try:
-            ipaddress.ip_address(name.strip("[]") if name.startswith("[") == (":" in name) else "")
+            address = ipaddress.ip_address(name.strip("[]") if name.startswith("[") == (":" in name) else "")
         except ValueError:
             return False
-        return port == str(self._port)
+        if getattr(address, "ipv4_mapped", None) is not None or address.is_unspecified:
+            return False
+        return self._any_literal or (self._loopback and address.is_loopback)
 
     def _target_refusal(self, url: str, host: str) -> str:
         """Return why a request goes no further that names another server in its first line than in `Host`."""
@@ -93,10 +110,13 @@ class Callers:
         return f"A page of another site may not call (Sec-Fetch-Site {_shown(site)}). Call from a program instead."
 
 
+def _has_port(name: str) -> bool:
+    return name.rpartition("]")[2].count(":") == 1
+
+
 def _with_port(name: str, port: int) -> str:
     """Return a host as `Host` says it; a name in the setting may bring a port of its own."""
-    has_port = name.rpartition("]")[2].count(":") == 1
-    return name if has_port or name == ANY else f"{name}:{port}"
+    return name if _has_port(name) or name == ANY else f"{name}:{port}"
 
 
 def _shown(text: str) -> str:

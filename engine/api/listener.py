@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import socket
 import ssl
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psutil
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from engine.api.answers import FIRST_ERROR, METHOD_UNKNOWN, PATH_UNKNOWN, error_of, error_response, new_request_id
 from engine.api.authorization import Guard
@@ -191,7 +192,8 @@ class Listener:
 
     def _refusal_of(self, request: web.BaseRequest) -> web.Response | None:
         """Return the answer to a request that nobody looks at any closer."""
-        if reason := self._callers.refusal(request.raw_path, request.headers):
+        needs_host = request.version >= HttpVersion11 or not _is_from_here(request)
+        if reason := self._callers.refusal(request.raw_path, request.headers, needs_host=needs_host):
             self._engine.metrics.refusals[Refused.CALLER] += 1
             log.warning("Refused %s at %s: %s", request.method, self.url, reason)
             return error_response(403, "ForbiddenException", reason, new_request_id())
@@ -220,6 +222,14 @@ class Listener:
             raise
         except Exception as error:  # noqa: BLE001 - the last resort: every request gets an answer
             return error_of(error, new_request_id())
+
+
+def _is_from_here(request: web.BaseRequest) -> bool:
+    """Whether a program on this machine sent the request over a loopback address."""
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
 
 
 def refusal(address: Address, error: OSError, holder: str) -> AddressInUseError | SettingsError:

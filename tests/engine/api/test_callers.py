@@ -15,6 +15,27 @@ def refusal(headers: dict[str, str], url: str = "/models", address: Address = HE
     return Callers(make_settings(**settings), address).refusal(url, headers)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "localhost:1", "localhost:9000", "127.0.0.1", "127.0.0.1:8080", "127.0.0.2:8081", "[::1]",
+        "[::1]:9", "LOCALHOST:65535",
+    ],
+)  # fmt: skip
+def test_an_own_name_is_accepted_with_any_port(host: str) -> None:
+    assert refusal({"Host": host}) == ""
+    assert refusal({"Host": host, "Origin": f"http://{host}"}), "a page of another port is another origin"
+
+
+def test_a_request_of_http_1_0_may_lack_its_host() -> None:
+    callers = Callers(make_settings(), HERE)
+    assert callers.refusal("/models", {}, needs_host=False) == ""
+    assert callers.refusal("/models", {"Host": ""}, needs_host=False)
+    assert callers.refusal("/models", {"Host": "evil.example"}, needs_host=False)
+    assert callers.refusal("/models", {"Origin": "http://evil.example"}, needs_host=False)
+    assert callers.refusal("http://evil.example/models", {}, needs_host=False)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:8081", "localhost:8081", "LocalHost:8081", "[::1]:8081"])
 def test_a_program_on_this_machine_may_call(host: str) -> None:
     assert refusal({"Host": host}) == ""
@@ -25,9 +46,10 @@ def test_a_program_on_this_machine_may_call(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "", ":8081", "evil.example", "evil.example:8081", "127.0.0.1", "127.0.0.1:8080", "localhost", "localhost.:8081",
+        "", ":8081", "evil.example", "evil.example:8081", "localhost.:8081", "localhost:", "localhost:65536",
         "localhost.evil.example:8081", "127.0.0.1.nip.io:8081", "127.0.0.1:8081.evil.example", "127.0.0.1:8081@evil",
-        "0.0.0.0:8081", "192.168.1.5:8081", "localhost:8081 ", "[::1]", "[::ffff:127.0.0.1]:8081",
+        "0.0.0.0:8081", "192.168.1.5:8081", "localhost:8081 ", "[::1", "[::ffff:127.0.0.1]:8081",
+        "2130706433", "127.1", "0x7f.1", "[127.0.0.1]", "::1", "localhost:٨",
     ],
 )  # fmt: skip
 def test_any_other_name_is_refused_with_the_setting_that_helps(host: str) -> None:
@@ -80,23 +102,24 @@ def test_listed_names_are_let_in_with_the_listeners_port_or_their_own() -> None:
     hosts = ("gpu-box.lab", "tunnel.lab:9000", "[fd00::1]")
     for host in ("gpu-box.lab:8081", "tunnel.lab:9000", "GPU-box.lab:8081", "[fd00::1]:8081"):
         assert refusal({"Host": host}, allowed_hosts=hosts) == ""
-    assert refusal({"Host": "gpu-box.lab:9000"}, allowed_hosts=hosts)
+    assert refusal({"Host": "gpu-box.lab:9000"}, allowed_hosts=hosts) == ""
+    assert refusal({"Host": "gpu-box.lab"}, allowed_hosts=hosts) == ""
+    for host in ("tunnel.lab:9001", "tunnel.lab"):
+        assert refusal({"Host": host}, allowed_hosts=hosts), "a name with a port of its own is accepted with that one"
     assert refusal({"Host": "anything"}, allowed_hosts=("*",)) == ""
 
 
 def test_a_listener_for_every_address_is_called_by_any_address_but_by_no_strange_name() -> None:
     everywhere = Address("http", "0.0.0.0", 8081)
-    for host in ("192.168.1.5:8081", "localhost:8081", "[fd00::1]:8081"):
+    for host in ("192.168.1.5:8081", "192.168.1.5", "192.168.1.5:80", "localhost:8081", "[fd00::1]:8081"):
         assert refusal({"Host": host}, address=everywhere) == ""
-    for host in ("evil.example:8081", "192.168.1.5", "192.168.1.5:80", "[192.168.1.5]:8081", "fd00::1:8081"):
+    for host in ("evil.example:8081", "[192.168.1.5]:8081", "fd00::1:8081", "[::ffff:10.0.0.1]:8081"):
         assert refusal({"Host": host}, address=everywhere)
 
 
 def test_a_listener_for_one_address_is_called_by_that_one() -> None:
     there = Address("http", "192.168.1.5", 8081)
     assert refusal({"Host": "192.168.1.5:8081"}, address=there) == ""
+    assert refusal({"Host": "192.168.1.5:1"}, address=there) == ""
     assert refusal({"Host": "localhost:8081"}, address=there)
-
-
-def test_at_port_80_clients_leave_the_port_out() -> None:
-    assert refusal({"Host": "localhost"}, address=HERE._replace(port=80)) == ""
+    assert refusal({"Host": "127.0.0.1:8081"}, address=there)
