@@ -6,7 +6,7 @@ Readers pull snapshots (`describe`, `changes`) and are woken by `subscribe`. Blo
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine import making
 from engine.acts import Acts
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from engine.snapshots import Act, ArchiveSummary, LogLines, Machine, Progress, VersionSnapshot
     from engine.workers.launcher import Launcher
 
+Parsed = TypeVar("Parsed")
+
 # How long requests in flight may take when Marina stops, in seconds.
 STOP_GRACE = 5.0
 
@@ -77,6 +79,8 @@ class Engine:
         self._stopping = False
         self._versions: dict[Key, Version] = {}
         self._threads = Threads("marina-disk", 4)
+        # One form or tensor at a time, so that their memory and their part of the processor stay bounded.
+        self._parsing = Threads("marina-parses", 1)
         variables = _variables_of_workers(settings)
         inventory = inventory or machine_inventory(variables)
         self._devices = Devices(inventory, settings.number_of_gpu)
@@ -145,6 +149,7 @@ class Engine:
         await self._restoring.end_in_order()
         await self._arrivals.close()
         self._threads.close()
+        self._parsing.close()
         self._sampler.close()
         await self.metrics.aclose()
 
@@ -381,6 +386,10 @@ class Engine:
             self.metrics.refusals[Refused.QUEUE] += 1
             raise job.unavailable(refusal)
         return job.future
+
+    async def parse(self, work: Callable[[], Parsed]) -> Parsed:
+        """Return the result of `work`, which takes apart a large body and runs in a thread."""
+        return await self._parsing.run(work)
 
     def ask_metadata(
         self, name: str, version: str | None, request_id: str, headers: dict[str, str]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -14,6 +15,31 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 Report = TypeVar("Report")
+
+
+SLICE = 0.001
+
+
+class Pauses:
+    """Called again and again by work in a thread that only computes: sleeps for `SLICE` seconds after as much work.
+
+    Without pauses such a thread keeps Python's lock for 5 ms at a time, and the loop needs that lock again after each
+    call of the system: a request with ten of them would be 50 ms late.
+    """
+
+    def __init__(self) -> None:
+        """Start the first slice now."""
+        self._until = time.perf_counter() + SLICE
+
+    def __call__(self) -> None:
+        """Sleep if a slice has been worked."""
+        if time.perf_counter() >= self._until:
+            time.sleep(SLICE)
+            self._until = time.perf_counter() + SLICE
+
+
+def no_pause() -> None:
+    """Stand in for `Pauses` where the work is small and runs on the loop."""
 
 
 class Threads:

@@ -36,7 +36,7 @@ async def predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, s
     """Answer a prediction with what the handler returns; `url_path` and `explain` reach it as headers (TorchServe)."""
     if isinstance(request, Request) and request.begun is not None:
         return await _answered(request.begun, request)
-    inputs = await read_inputs(request)
+    inputs = await read_inputs(engine, request)
     return await _asked(engine, request, path, inputs, handler_headers(headers_of(request), path))
 
 
@@ -48,29 +48,29 @@ def handler_headers(headers: dict[str, str], path: Mapping[str, str]) -> dict[st
 async def explain(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Answer as `predict`, and let the handler know by the header `explain` that an explanation is asked for."""
     added = {"explain": "True", "url_path": path.get("rest", "")}
-    return await _answer(engine, request, path, await read_inputs(request), added)
+    return await _answer(engine, request, path, await read_inputs(engine, request), added)
 
 
 async def kserve_predict(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Predict on a path of KServe's; the body reaches the handler as it is (TorchServe)."""
-    return await _answer(engine, request, path, await read_inputs(request), {"explain": "False"})
+    return await _answer(engine, request, path, await read_inputs(engine, request), {"explain": "False"})
 
 
 async def kserve_explain(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Explain on a path of KServe's; the body reaches the handler as it is (TorchServe)."""
-    return await _answer(engine, request, path, await read_inputs(request), {"explain": "True"})
+    return await _answer(engine, request, path, await read_inputs(engine, request), {"explain": "True"})
 
 
 async def invoke(engine: Engine, request: web.BaseRequest, path: Mapping[str, str]) -> web.StreamResponse:
     """Predict on a path of old: the query's parameters are inputs too, and no header is added (TorchServe)."""
-    inputs = [*query_inputs(request), *await read_inputs(request)]
+    inputs = [*query_inputs(request), *await read_inputs(engine, request)]
     return await _answer(engine, request, path, inputs, {})
 
 
 async def invocations(engine: Engine, request: web.BaseRequest, _path: Mapping[str, str]) -> web.StreamResponse:
     """Predict as `invoke`, with the model that the query, the start or a form names, in this order (TorchServe)."""
     named = request.query.get("model_name") or _only_model_at_start(engine)
-    inputs = [*query_inputs(request), *await read_inputs(request)]
+    inputs = [*query_inputs(request), *await read_inputs(engine, request)]
     fields = {part.name: part.data for part in inputs}
     name = named or fields.get("model_name", b"").decode(errors="replace")
     if not name:

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .frames import PREFIX, FrameError, Kind, decode_meta, decode_prefix, encode_head, encode_meta
+from .frames import MAX_BATCH_META, PREFIX, FrameError, Kind, decode_meta, decode_prefix, encode_head, encode_meta
 
 if TYPE_CHECKING:
     import socket
@@ -51,7 +51,7 @@ class Channel:
         """Wait for the next frame; None when the engine closed the socket, also in the middle of a frame."""
         try:
             self._fill(PREFIX.size)
-            prefix = decode_prefix(memoryview(self._buffer)[self._start : self._end], sys.maxsize)
+            prefix = decode_prefix(memoryview(self._buffer)[self._start : self._end], sys.maxsize, MAX_BATCH_META)
             self._start += PREFIX.size
             self._fill(prefix.meta_length)
             meta = decode_meta(memoryview(self._buffer)[self._start : self._start + prefix.meta_length])

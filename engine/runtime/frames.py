@@ -52,6 +52,9 @@ MAGIC = b"MF"
 FORMAT = 1
 PREFIX = struct.Struct(">2sBBIQ")
 MAX_META = 16 * 1024 * 1024
+# The meta of a PREDICT frame describes every job of its batch. The engine checks each job, so a worker takes more.
+MAX_JOB_META = 4 * 1024 * 1024
+MAX_BATCH_META = 1024 * 1024 * 1024
 # The number of a batch as it goes through the pipe of those sent ahead, at once and whole.
 CLAIM = struct.Struct("=Q")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -87,7 +90,12 @@ class Prefix(NamedTuple):
 
 
 def encode_head(kind: Kind, meta: bytes, body_length: int) -> bytes:
-    """Return prefix and meta, ready to be followed by `body_length` bytes of body."""
+    """Return prefix and meta, ready to be followed by `body_length` bytes of body.
+
+    Raises ValueError for a meta that no reader takes.
+    """
+    if len(meta) > (MAX_BATCH_META if kind is Kind.PREDICT else MAX_META):
+        raise ValueError(f"{len(meta)} bytes describe it, more than a frame holds")
     return PREFIX.pack(MAGIC, FORMAT, kind, len(meta), body_length) + meta
 
 
@@ -110,13 +118,13 @@ def decode_meta(meta: bytes | bytearray | memoryview) -> dict[str, Any]:
     return value
 
 
-def decode_prefix(data: bytes | bytearray | memoryview, max_body: int) -> Prefix:
+def decode_prefix(data: bytes | bytearray | memoryview, max_body: int, max_meta: int = MAX_META) -> Prefix:
     """Read the first 16 bytes of `data`; raises FrameError for a foreign magic, kind or an oversized frame."""
     magic, version, kind, meta_length, body_length = PREFIX.unpack_from(data)
     if magic != MAGIC or version != FORMAT:
         raise FrameError(f"not a frame: begins with {bytes(data[:4])!r}")
-    if meta_length > MAX_META:
-        raise FrameError(f"frame meta of {meta_length} bytes is over the limit of {MAX_META}")
+    if meta_length > max_meta:
+        raise FrameError(f"frame meta of {meta_length} bytes is over the limit of {max_meta}")
     if body_length > max_body:
         raise FrameError(f"frame body of {body_length} bytes is over the limit of {max_body}")
     if kind not in _KINDS:

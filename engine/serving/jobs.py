@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.deadlines import Deadline
 from engine.errors import PredictionError, TimedOutError, UnavailableError
+from engine.serving.job_limits import SHORT_NAME, joined, require_fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +124,10 @@ class Job:
     def __init__(
         self, request_id: str, headers: dict[str, str], inputs: Sequence[Input], *, alone: bool = False
     ) -> None:
-        """`headers` are what the handler sees; `inputs` in the order of the request; `alone`: shares no batch."""
+        """`headers` are what the handler sees; `inputs` in the order of the request; `alone`: shares no batch.
+
+        Raises BadRequestError for names of inputs that are longer than a worker takes.
+        """
         self.alone = alone
         self.arrived = self.scheduled = perf_counter()
         self.asked: tuple[str, str | None] = ("", None)
@@ -137,6 +141,9 @@ class Job:
             "headers": headers,
             "inputs": [(part.name, part.content_type, part.size) for part in inputs],
         }
+        if len(self.parts) != 1 or len(inputs[0].name) > SHORT_NAME:
+            self.parts = joined(self.parts)
+            require_fit(self.meta, inputs)
 
     @property
     def gone(self) -> bool:

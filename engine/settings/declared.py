@@ -196,6 +196,12 @@ class Settings:
         int,
         Setting(values.integer(1, 2**40), "what the bodies of all requests to one address may hold together", "bytes"),
     ] = 1024**3
+    max_form_fields: Annotated[
+        int, Setting(values.integer(1, 1_000_000), "fields that a urlencoded form has at most", "fields")
+    ] = 50_000
+    max_form_parts: Annotated[
+        int, Setting(values.integer(1, 1_000_000), "parts that a multipart form has at most", "parts")
+    ] = 10_000
     max_connections: Annotated[
         int, Setting(values.integer(1, 1_000_000), "connections that one address has at most", "connections")
     ] = 2000

@@ -9,7 +9,7 @@ from typing import cast
 from hypothesis import strategies as st
 
 from engine.runtime import channel as worker_side
-from engine.runtime.frames import PREFIX, FrameError, Kind
+from engine.runtime.frames import MAX_META, PREFIX, FrameError, Kind
 from engine.serving.jobs import Input, Job
 from engine.serving.queue import JobQueue
 from engine.workers.channel import Channel, Emitted
@@ -140,8 +140,8 @@ def read_as_worker(data: bytes) -> None:
 
 
 def is_bounded(data: bytes) -> bool:
-    """Whether the first length of a body is one that the engine may mean: a worker makes room for what it is told."""
-    return len(data) < PREFIX.size or data[8:12] == bytes(4)
+    """Whether the first lengths are those that the engine may mean: a worker makes room for what it is told."""
+    return len(data) < PREFIX.size or (data[8:12] == bytes(4) and int.from_bytes(data[4:8], "big") <= MAX_META)
 
 
 def test_what_the_engine_sends() -> None:
