@@ -1,11 +1,12 @@
 """The access log: a line of TorchServe's form for each answer, collected on the loop and written by a thread.
 
-On the loop an answer costs one tuple in a list. Once a second a thread makes lines of them and hands many over to the
-log as one record. Without TorchServe's log files there is no access log, and answers cost nothing.
+On the loop an answer costs one tuple in a list. A thread makes the lines, ten times a second at most, and hands many
+over to the log as one record. Without TorchServe's log files there is no access log, and answers cost nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable
@@ -16,10 +17,11 @@ from engine.log_files import ACCESS_LOG, time_text
 from engine.masking import masked_target
 from engine.settings.log_options import LogOptions
 
-# Answers that wait for the thread; it comes once a second.
-MOST_WAITING = 100_000
+# Answers that wait for the thread, and the seconds from one call of it to the next.
+MOST_WAITING = 20_000
+PAUSE = 0.1
 # Lines that are written in one go, and the seconds until the next: making text keeps the loop from running.
-PIECE, PAUSE = 200, 0.001
+PIECE, REST = 200, 0.001
 MILLISECONDS = 1000
 
 lines_log = logging.getLogger(ACCESS_LOG)
@@ -43,12 +45,15 @@ class AccessLog:
     """Collects answers until somebody writes them."""
 
     def __init__(self) -> None:
-        """Nothing was answered yet."""
+        """Nothing was answered yet. `waiting` is set while answers wait to be written."""
+        self.waiting = asyncio.Event()
         self._answered: list[Answered] = []
         self._lost = 0
 
     def add(self, client: object, line: bytes | str, status: int | bytes, started: float) -> None:
         """Take an answer that is complete now; `started` is when its request came, by `time.perf_counter`."""
+        if not self._answered:
+            self.waiting.set()
         if len(self._answered) < MOST_WAITING:
             self._answered.append(Answered(time.time(), client, line, status, time.perf_counter() - started))
         else:
@@ -59,6 +64,7 @@ class AccessLog:
         if self._lost:
             log.warning("%d answers are missing in the access log: they came too fast to be written", self._lost)
             self._lost = 0
+        self.waiting.clear()
         answered, self._answered = self._answered, []
         return answered
 
@@ -94,4 +100,4 @@ def write(answered: Iterable[Answered]) -> None:
     lines = map(access_line, answered)
     while text := "\n".join(islice(lines, PIECE)):
         lines_log.info("%s", text)
-        time.sleep(PAUSE)
+        time.sleep(REST)

@@ -7,11 +7,13 @@ for the log, and for the metrics address when somebody asks. Text is made in a t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from prometheus_client import Metric
 
@@ -91,15 +93,21 @@ class Metrics:
         self._models = ModelMetrics(self.config.model, self._host, detect=detect, in_log=self._in_log)
         if not settings.disable_system_metrics:
             self._tasks.repeat(self._sample_system, "system metrics", settings.metric_time_interval)
-        if self._in_log or self.access:
-            self._tasks.repeat(self._write_logs, "metrics log", LOG_SECONDS, at_once=False)
+        if self._in_log:
+            self._tasks.repeat(self._write_log, "metrics log", LOG_SECONDS, at_once=False)
+        if self.access is not None:
+            self._tasks.repeat(partial(self._write_access_log, self.access), "access log", access.PAUSE)
 
     async def aclose(self) -> None:
         """Write what is left and end the thread. Safe to call twice."""
         self._closed = True
         await self._tasks.aclose()
-        await self._write_logs()
-        self._in_log, self.access = False, None
+        if self._in_log:
+            self._in_log = False
+            await self._write_log()
+        if self.access is not None:
+            await self._threads.run(access.write, self.access.take())
+            self.access = None
         self._threads.close()
 
     # Those who count
@@ -172,11 +180,10 @@ class Metrics:
         readings = await self._threads.run(self._machine.read)
         self._system = host_values(readings) | gpu_values(gpu_readings(self._gpus()))
 
-    async def _write_logs(self) -> None:
-        if self._in_log:
-            await self._write_log()
-        if self.access is not None and (answered := self.access.take()):
-            await self._threads.run(access.write, answered)
+    async def _write_access_log(self, collected: access.AccessLog) -> None:
+        await collected.waiting.wait()
+        # What is taken is written even if this task is cancelled before the thread has come to it.
+        await asyncio.shield(self._threads.run(access.write, collected.take()))
 
     async def _write_log(self) -> None:
         counters = LEGACY if self._settings.metrics_mode == "legacy" else frozenset()

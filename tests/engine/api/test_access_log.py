@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from pathlib import Path
@@ -117,3 +118,18 @@ def test_answers_that_nobody_writes_do_not_pile_up(
         "3 answers are missing in the access log: they came too fast to be written"
     ]
     assert collected.take() == []
+
+
+def test_lines_are_written_while_the_server_runs(
+    serve: Serve, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def scenario(server: Server) -> None:
+        for count in (1, 2):
+            await server.ask("inference", "GET", "/ping")
+            async with asyncio.timeout(5):
+                while len(logged(caplog)) < count:  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.01)
+
+    serve(scenario, log_options=LogOptions(tmp_path, tmp_path))
