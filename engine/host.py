@@ -136,7 +136,9 @@ def _guards(keys: KeyFile, settings: Settings) -> dict[str, Guard]:
 
 
 def _name_idle_keys(settings: Settings) -> None:
-    """Say once which keys have no effect, so that none is silently passed over."""
+    """Log where the configuration comes from and which of its keys have no effect."""
+    if settings.config_file:
+        log.info("The configuration is read from %s", settings.config_file)
     for problem in settings.problems:
         log.warning("Passed over in the saved settings: %s", problem)
     if settings.unknown_keys:

@@ -324,6 +324,7 @@ class Settings:
     unknown_keys: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     ignored_keys: tuple[str, ...] = ()
+    config_file: Path | None = None
     open_files: tuple[Path | str, ...] = ()
     sample: bool = False
     show_version: bool = False

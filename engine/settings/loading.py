@@ -1,8 +1,10 @@
 """From file, command line and environment to `Settings`. Reads one small file; called once before the loop runs.
 
 TorchServe: TS_* variables, where the file says `enable_envvars_config=true`, go before the command line, and that
-before the file. The file is the one named by TS_CONFIG_FILE, else by `--ts-config`, else `config.properties` in the
-working folder, if it is there. What the user saved in the window comes last, and never keeps Marina from starting.
+before the file. The file is the one named by TS_CONFIG_FILE, else by `--ts-config`, else, for `marina-server`,
+`config.properties` in the working folder, if it is there. The window reads no file that was not named: it often starts
+in the folder of a downloaded archive, whose other files must not decide what runs. What the user saved in the window
+comes last, and never keeps Marina from starting.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ def load(
 
     """
     line = commandline.parse(arguments, program)
-    file = _find_file(line, environ, working_folder)
+    file = _find_file(line, environ, working_folder, program)
     in_file = _read_file(file, environ) if file else {}
     on_line = {key: Given(*given) for key, given in line.given.items()}
     own = _read_saved(saved, environ)
@@ -75,6 +77,7 @@ def load(
         unknown_keys=tuple(sorted((in_file.keys() | own.given.keys()) - declared.keys() - IGNORED_KEYS)),
         problems=own.problems,
         ignored_keys=(*sorted(in_file.keys() & IGNORED_KEYS), *line.ignored, *_ignored_by(program, line)),
+        config_file=file,
         open_files=tuple(opening(text, working_folder) for text in line.open_files),
         sample=line.sample,
         show_version=line.show_version,
@@ -94,7 +97,7 @@ def _log_options(line: CommandLine, environ: Mapping[str, str], working_folder: 
     return log_options(environ, working_folder, like_torchserve=line.like_torchserve, config=config)
 
 
-def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Path) -> Path | None:
+def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Path, program: str) -> Path | None:
     """Return the file to read, or None; one that was asked for must be there."""
     asked = {"TS_CONFIG_FILE": environ.get("TS_CONFIG_FILE"), "--ts-config": line.config_file}
     for source, name in asked.items():
@@ -106,7 +109,7 @@ def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Pa
                 )
             return path
     path = working_folder / "config.properties"
-    return path if path.is_file() else None
+    return path if program != WINDOW and path.is_file() else None
 
 
 def _read_saved(path: Path | None, environ: Mapping[str, str]) -> _Saved:

@@ -135,7 +135,9 @@ def started(environment: Installed, home: Path, *command: str | Path) -> Iterato
     (home / "config.properties").write_text(configuration, encoding="utf-8")
     shutil.copytree(ROOT / "resources" / "sample", home / "store")
     with subprocess.Popen(
-        [*command, "--model-store", home / "store"], cwd=home, env=environment.environ(home)
+        [*command, "--ts-config", "config.properties", "--model-store", home / "store"],
+        cwd=home,
+        env=environment.environ(home),
     ) as process:
         try:
             address = f"http://127.0.0.1:{inference}"

@@ -32,8 +32,8 @@ class Starts:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         environment = {**os.environ, "MARINA_HOME": str(self._folder / "home"), "PYTHONPATH": str(PROJECT)}
         process = subprocess.Popen(
-            [sys.executable, "-m", "gui", *arguments], cwd=self._folder, env=environment, text=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            [sys.executable, "-m", "gui", "--ts-config", "config.properties", *arguments],
+            cwd=self._folder, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.processes.append(process)
         return process

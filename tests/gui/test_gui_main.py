@@ -27,7 +27,7 @@ def test_a_bad_setting_ends_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "config.properties").write_text("management_address=nowhere\n", encoding="utf-8")
-    assert start(monkeypatch, tmp_path) == 1
+    assert start(monkeypatch, tmp_path, "--ts-config", "config.properties") == 1
     assert "management_address" in capsys.readouterr().err
 
 

@@ -42,7 +42,7 @@ def test_every_default_reads_back_from_its_own_text(folder: Path) -> None:
 
     settings = read(folder, text)
 
-    assert dataclasses.replace(settings, sources={}, ignored_keys=()) == Settings()
+    assert dataclasses.replace(settings, sources={}, ignored_keys=(), config_file=None) == Settings()
 
 
 def test_the_command_line_goes_before_the_file_and_each_value_knows_its_source(folder: Path) -> None:
@@ -364,6 +364,33 @@ def test_the_file_of_log_config_must_be_there(folder: Path) -> None:
     with pytest.raises(SettingsError, match=r"--log-config file not found: .*none\.xml"):
         read(folder, "", "--log-config", "none.xml")
     assert read(folder, "", "--log-config", "none.xml", program="marina").ignored_keys == ("--log-config",)
+
+
+HOSTILE = "model_store=.\nload_models=model.mar\nworker_python=/tmp/python\nallowed_urls=.*\ninference_address=http://0.0.0.0:1\n"
+
+
+def test_the_window_takes_no_configuration_from_the_folder_that_it_starts_in(folder: Path) -> None:
+    (folder / "config.properties").write_text(HOSTILE)
+    settings = load(["model.mar"], {}, folder, program="marina")
+    assert settings.config_file is None
+    assert settings.load_models == Settings().load_models
+    assert settings.sources == {}
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "environ"),
+    [
+        ("marina-server", (), {}),
+        ("marina", ("--ts-config", "config.properties"), {}),
+        ("marina", (), {"TS_CONFIG_FILE": "config.properties"}),
+    ],
+)
+def test_a_configuration_that_was_named_and_that_of_the_server_count(
+    folder: Path, program: str, arguments: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    (folder / "config.properties").write_text("job_queue_size=7\n")
+    settings = load(arguments, environ, folder, program=program)
+    assert (settings.config_file, settings.job_queue_size) == (folder / "config.properties", 7)
 
 
 def test_a_secret_is_listed_without_its_value(folder: Path) -> None:

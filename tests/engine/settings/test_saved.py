@@ -37,7 +37,8 @@ def test_every_other_source_goes_before_and_is_not_free(file: Path, tmp_path: Pa
     (tmp_path / "config.properties").write_text("job_queue_size=60\nenable_envvars_config=true\n", encoding="utf-8")
     store = tmp_path / "store"
     store.mkdir()
-    settings = effective(file, tmp_path, "--model-store", str(store), TS_MAX_REQUEST_SIZE="10")
+    options = ("--ts-config", "config.properties", "--model-store", str(store))
+    settings = effective(file, tmp_path, *options, TS_MAX_REQUEST_SIZE="10")
     assert (settings.job_queue_size, settings.model_store, settings.max_request_size) == (60, store, 10)
     assert not any(settings.is_free(key) for key in ("job_queue_size", "model_store", "max_request_size"))
 

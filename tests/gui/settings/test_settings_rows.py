@@ -17,7 +17,7 @@ def by_key(settings: Settings) -> dict[str, Row]:
 
 def test_every_setting_is_there_with_value_default_and_source(tmp_path: Path) -> None:
     (tmp_path / "config.properties").write_text("job_queue_size=60\n", encoding="utf-8")
-    found = by_key(load([], {}, tmp_path, program="marina"))
+    found = by_key(load(["--ts-config", "config.properties"], {}, tmp_path, program="marina"))
     assert list(found) == list(Settings.declared())
     row = found["job_queue_size"]
     assert (row.running, row.default) == ("60", "100")
@@ -89,7 +89,7 @@ def test_the_model_shows_the_drafts() -> None:
 
 def test_a_source_reads_short_and_its_tip_says_where_it_lies(tmp_path: Path) -> None:
     (tmp_path / "config.properties").write_text("\njob_queue_size=60\n", encoding="utf-8")
-    settings = load([], {}, tmp_path, program="marina")
+    settings = load(["--ts-config", "config.properties"], {}, tmp_path, program="marina")
     model = SettingsModel(settings, Drafts())
     place = model.index(list(Settings.declared()).index("job_queue_size"), SOURCE)
     assert place.data() == "config.properties, line 2"
