@@ -10,6 +10,7 @@ from engine.measured import measured
 from engine.seating import Seating
 from engine.tasks import TaskGroup
 from engine.version import Version, worker_plan
+from engine.workers.environment import THREADS
 from engine.workers.launcher import LaunchSpec
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ class Assembly:
         """Return a version that has no workers yet; `on_change` is called after every event of one."""
         self._tasks.start(self.launcher.prepare(), "prepare to start workers")
         environment = self._environment_of(unpacked)
-        launch = LaunchSpec(environment.python, unpacked.folder, environment.variables(self._variables))
-        plan = worker_plan(spec, unpacked.folder, launch, self._settings)
         config, name = unpacked.config, f"{spec.name} {spec.version}"
+        variables = environment.variables(self._variables)
+        if config.threads:
+            variables[THREADS] = str(config.threads)
+        launch = LaunchSpec(environment.python, unpacked.folder, variables)
+        plan = worker_plan(spec, unpacked.folder, launch, self._settings)
         placement = self._devices.placement(name, config.device_type, config.device_ids)
         plan = self._seating.seated(measured(plan, spec.name, self._metrics), spec.key, placement)
         rules = rules_of(spec, self._settings)

@@ -17,6 +17,7 @@ from engine import plain_yaml
 T = TypeVar("T")
 
 MAX_SIZE = 256 * 1024
+MOST_THREADS = 1024
 _DEVICE_TYPES = ("cpu", "gpu")
 _PARALLEL_TYPES = ("pp", "tp", "pptp", "custom")
 
@@ -40,7 +41,8 @@ class ModelConfig:
     """What the file says; None where it says nothing and another source decides. Timeouts named `_ms` are ms, else s.
 
     `error` is why the file cannot be read: TorchServe then goes on without it and the worker fails to load. `warnings`
-    name the keys that were passed over. `worker_python` and `idle_unload` are keys of Marina's own.
+    name the keys that were passed over. `worker_python`, `idle_unload` and `threads` (of the numeric
+    libraries in each worker) are keys of Marina's own.
     """
 
     min_workers: int | None = None
@@ -68,6 +70,7 @@ class ModelConfig:
     use_venv: bool | None = None
     worker_python: str | None = None
     idle_unload: int | None = None
+    threads: int | None = None
     raw: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: str = ""
@@ -162,6 +165,7 @@ def _config(raw: dict[str, Any]) -> ModelConfig:
         use_venv=reader.find("useVenv", bool),
         worker_python=reader.find("workerPython", str) or None,
         idle_unload=reader.number("idleUnloadSeconds", 0),
+        threads=_threads(reader),
         raw=raw,
         warnings=tuple(reader.warnings),
     )
@@ -176,6 +180,14 @@ def _workers(reader: _Reader) -> tuple[int | None, int | None]:
         reader.ignore("maxWorkers", f"{high} is less than minWorkers, which is ignored too")
         return None, None
     return least, high
+
+
+def _threads(reader: _Reader) -> int | None:
+    threads = reader.number("threads", 1)
+    if threads is not None and threads > MOST_THREADS:
+        reader.ignore("threads", f"{threads} is more than {MOST_THREADS}")
+        return None
+    return threads
 
 
 def _device_ids(reader: _Reader) -> tuple[int, ...]:

@@ -15,7 +15,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from .frames import Kind
 from .loading import LoadedModel, load_model
+from .threadcount import change_threads
 from .worker import PendingMetrics, Predictor, require_predict
 
 if TYPE_CHECKING:
@@ -76,7 +78,10 @@ class Asynchronous:
     def _read(self, channel: Channel, take: Callable[[Frame], None], hung_up: asyncio.Future[None]) -> None:
         try:
             while (frame := channel.receive()) is not None:
-                self._loop.call_soon_threadsafe(take, require_predict(frame))
+                if frame.kind is Kind.THREADS:
+                    self._loop.call_soon_threadsafe(change_threads, frame.meta["threads"])
+                else:
+                    self._loop.call_soon_threadsafe(take, require_predict(frame))
         except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to end of it
             self._tell(hung_up.set_exception, error)
         else:

@@ -28,6 +28,8 @@ What each kind carries:
                  been answered, and is begun only by who finds its number in the pipe, else passed over.
                  in_memory, when the batch has the shared memory to itself until it is answered: how many bytes of its
                  body lie at the start of it. 0 when the frame has the body, as always without in_memory.
+    THREADS      engine to worker, at any time after LOAD: threads, how many threads the numeric libraries use from now
+                 on. It takes effect between two batches.
     PARTIAL      worker to engine: batch, results: one [length, status, phrase, headers] for each job, in order. The
                  body is every piece. More frames for this batch follow. An asynchronous worker answers its batches in
                  any order.
@@ -72,6 +74,7 @@ class Kind(IntEnum):
     REPLY = 6
     FAILED = 7
     METRICS = 8
+    THREADS = 9
 
 
 _KINDS = {kind.value: kind for kind in Kind}

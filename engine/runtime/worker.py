@@ -21,6 +21,7 @@ from .process import enter_model, hang_up, set_up
 from .results import OK, describe_results, encode_values, load_failure, prediction_failure
 from .shared_memory import open_memory
 from .telling import exit_code, say, traceback_text
+from .threadcount import change_threads
 
 if TYPE_CHECKING:
     import socket
@@ -76,7 +77,9 @@ def _serve(channel: Channel) -> int:
         return 1
     predictor = Predictor(channel, model, frame.meta, metrics)
     while (frame := channel.receive()) is not None:
-        if _is_ours(require_predict(frame), claims):
+        if frame.kind is Kind.THREADS:
+            change_threads(frame.meta["threads"])
+        elif _is_ours(require_predict(frame), claims):
             predictor.answer(frame)
     return 0
 

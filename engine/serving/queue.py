@@ -1,8 +1,9 @@
 """The job queue of one version: batches jobs and gives them to idle workers. On the loop; hot.
 
 TorchServe's rule for batches: an idle worker takes the first job and waits up to `max_batch_delay` for `batch_size`
-jobs; only one worker gathers at a time. A job that goes alone ends the wait and follows by itself. A job whose caller
-has gone is not run, and counted as failed; when the queue is full its place goes to the next.
+jobs; only one worker gathers at a time. When the wait is over, the jobs are dealt in equal parts among all idle
+workers, so that none is idle while another has several jobs. A job that goes alone ends the wait and follows by itself.
+A job whose caller has gone is not run, and counted as failed; when the queue is full its place goes to the next.
 
 Once every worker is busy, each gets a further full batch ahead of its answer (`engine/serving/ahead.py`). Its jobs
 still count as waiting.
@@ -162,10 +163,10 @@ class JobQueue(Discipline):
                 done()
 
     def _dispatch(self) -> None:
+        if self._pending and self._idle and self._delay > 0 and self._may_grow():
+            self._gathering = asyncio.get_running_loop().call_later(self._delay, self._gathered)
+            return
         while self._pending and self._idle:
-            if self._delay > 0 and self._may_grow():
-                self._gathering = asyncio.get_running_loop().call_later(self._delay, self._gathered)
-                return
             self._send()
         if self._pending and self._ahead.room:
             self._send_ahead()
@@ -179,12 +180,16 @@ class JobQueue(Discipline):
         if self._gathering is not None:
             self._gathering.cancel()
             self._gathering = None
-        if self._pending and self._idle:
+        while self._pending and self._idle:
             self._send()
-            self._dispatch()
+        self._dispatch()
 
     def _send(self) -> None:
-        jobs = self._take(self._batch_size)
+        """Give a worker its part of what waits: an equal one, and a batch at most."""
+        room = self._batch_size
+        if room > 1:
+            room = min(room, -(-len(self._pending) // len(self._idle)))
+        jobs = self._take(room)
         if jobs:
             self._give(jobs)
         self._let_retired_go()

@@ -261,9 +261,13 @@ class SequenceQueue(Discipline):
 
     def _free_lane(self) -> Lane | None:
         """Return the worker for a new sequence: one that gathers, else the idle one that keeps the fewest."""
-        idle = [lane for lane in self._lanes.values() if not lane.channel.busy and len(self._lines(lane)) > 1]
+        idle = [lane for lane in self._lanes.values() if self._may_begin(lane)]
         kept = Counter(sequence.lane for sequence in self._open.values())
         return min(idle, key=lambda lane: (lane.timer is None, kept[lane]), default=None)
+
+    def _may_begin(self, lane: Lane) -> bool:
+        """Whether a worker is idle and may begin sequences."""
+        return not lane.channel.busy and len(self._lines(lane)) > 1
 
     def _start(self, lane: Lane) -> None:
         """Give an idle worker what there is, at once or, when more could join, after the delay."""
@@ -277,13 +281,17 @@ class SequenceQueue(Discipline):
             lane.timer = asyncio.get_running_loop().call_later(self._delay, self._gathered, lane)
 
     def _gathered(self, lane: Lane) -> None:
-        """Send what has gathered."""
+        """Send what has gathered, dealt among all idle workers where it keeps to none."""
         lane.stop_gathering()
-        jobs = self._take(lane, self._batch_size)
+        idle = sum(self._may_begin(other) for other in self._lanes.values())
+        part = -(-len(self._unbound) // max(1, idle))
+        jobs = self._take(lane, min(len(lane.line) + part, self._batch_size))
         if jobs and not self._send(lane, jobs):
             self._release(lane)
             asyncio.get_running_loop().call_soon(self._start, lane)
         self._let_retired_go()
+        if jobs and self._unbound and (other := self._free_lane()):
+            self._gathered(other)
 
     def _send(self, lane: Lane, jobs: list[Job]) -> bool:
         if self._rules.continuous:

@@ -199,6 +199,10 @@ class Channel(asyncio.BufferedProtocol):
         }
         self._write(encode_head(Kind.LOAD, encode_json({**meta, **lent}), 0), (), 0)
 
+    def set_threads(self, threads: int) -> None:
+        """Have the numeric libraries of the worker use so many threads from its next batch on."""
+        self._write(encode_head(Kind.THREADS, encode_json({"threads": threads}), 0), (), 0)
+
     def send(self, jobs: list[dict[str, Any]], bodies: Sequence[bytes], listener: BatchListener) -> None:
         """Send a batch; `bodies` are the inputs of all jobs in order.
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # What belongs to the window or could swap libraries under a worker; the rest is inherited, as TorchServe does.
 WITHHELD = ("QT_", "QML", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "_PYI_", "MARINA_")
+THREADS = "OMP_NUM_THREADS"
 
 
 def worker_environment(
@@ -35,10 +36,16 @@ def worker_environment(
     }
 
 
-def share_of_cores(workers: int, cores: int) -> dict[str, str]:
-    """Return how the numeric libraries in each of `workers` processes share `cores` processors.
+def threads_of_each(workers: int, cores: int) -> int:
+    """Return how many threads each of `workers` processes uses, so that they share `cores` processors."""
+    return max(1, cores // max(1, workers))
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return what has the numeric libraries of a process use so many threads; 0 leaves the number to them.
 
     Left alone, each takes all of them and waits for its threads by spinning: two workers of a small network then answer
-    fifteen times fewer requests than with one thread each. Whoever sets these variables is not overruled.
+    fifteen times fewer requests than with one thread each. A variable that is set already is not overruled.
     """
-    return {"OMP_NUM_THREADS": str(max(1, cores // max(1, workers))), "OMP_WAIT_POLICY": "PASSIVE"}
+    number = {THREADS: str(threads)} if threads else {}
+    return {**number, "OMP_WAIT_POLICY": "PASSIVE"}

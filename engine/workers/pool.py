@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.deadlines import time_limit
@@ -14,7 +13,7 @@ from engine.registry.records import Target
 from engine.snapshots import FAILING, Stream, WorkerState
 from engine.tasks import TaskGroup
 from engine.workers import lifecycle as life
-from engine.workers.environment import share_of_cores
+from engine.workers.environment import THREADS, threads_of_each
 from engine.workers.reconciler import plan
 from engine.workers.worker import Worker
 
@@ -109,7 +108,9 @@ class Pool:
         retried = [worker for worker in self.workers.values() if worker.state is WorkerState.FAILED]
         for worker in retried:
             worker.feed(life.Retry())
-        return retried + [self._start() for _ in range(todo.start)]
+        coming = retried + [self._start() for _ in range(todo.start)]
+        self._deal_processors()
+        return coming
 
     def resize(self, count: int) -> None:
         """Start workers until there are `count`, or let spare ones go, newest first; the target stays."""
@@ -119,6 +120,7 @@ class Pool:
         spare = [worker for worker in reversed(staying) if worker.spare]
         for worker in spare[: max(0, len(staying) - count)]:
             worker.feed(life.Drain(None))
+        self._deal_processors()
 
     def rest(self) -> None:
         """Let every worker go until `set_target` is called again; the target stays."""
@@ -151,6 +153,7 @@ class Pool:
         worker = self.workers.get(worker_id)
         if worker is not None and worker.state in FAILING:
             worker.feed(life.Retry())
+            self._deal_processors()
 
     def kill(self, worker_id: str) -> None:
         """End a worker's process at once, upon which it starts again as after any death.
@@ -177,11 +180,9 @@ class Pool:
             await self._processes.join()
 
     def _start(self) -> Worker:
-        share = share_of_cores(self.target.min_workers, os.cpu_count() or 1)
-        launch = replace(self._plan.launch, environment={**share, **self._plan.launch.environment})
         worker = Worker(
             str(next(self._ids)),
-            replace(self._plan, launch=launch),
+            self._plan,
             self._launcher,
             self._dispatcher,
             self._processes,
@@ -190,6 +191,15 @@ class Pool:
         self.workers[worker.id] = worker
         worker.feed(life.Start())
         return worker
+
+    def _deal_processors(self) -> None:
+        """Give each worker that serves or will its share of the processors, unless the number of threads is fixed."""
+        if THREADS in self._plan.launch.environment:
+            return
+        coming = [worker for worker in self.staying if worker.state is not WorkerState.FAILED]
+        threads = threads_of_each(len(coming), os.cpu_count() or 1)
+        for worker in coming:
+            worker.use_threads(threads)
 
     def _worker_changed(self, worker: Worker) -> None:
         if worker.state is WorkerState.STOPPED:
@@ -203,6 +213,8 @@ class Pool:
                 # Scripts take the last line of a traceback for the end of the story.
                 brief=f"{worker.state}: see the traceback above" if facts.last_death in facts.traceback else "",
             )
+            if worker.state is WorkerState.FAILED:
+                self._deal_processors()
         self._on_change()
         waiting, self._changed = self._changed, []
         for future in waiting:

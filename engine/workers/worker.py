@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from engine.deadlines import Deadline
 from engine.snapshots import FAILING, Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
+from engine.workers.environment import thread_variables
 from engine.workers.memory import Memory
 from engine.workers.outcome import describe_exit, status_of
 from engine.workers.output import LastWords
@@ -124,6 +125,7 @@ class Worker:
         self._launched = 0.0
         self._timer: Deadline | None = None
         self._requests_before = 0
+        self._threads = self._told_threads = 0
 
     @property
     def id(self) -> str:
@@ -172,6 +174,14 @@ class Worker:
             resident=self.memory.resident if facts.pid is not None else 0,
         )
 
+    def use_threads(self, threads: int) -> None:
+        """Have the numeric libraries of its process, and of those that follow it, use so many threads."""
+        self._threads = threads
+        channel = self._channel
+        if channel is not None and threads != self._told_threads:
+            self._told_threads = threads
+            channel.set_threads(threads)
+
     def feed(self, event: life.Event) -> None:
         """Let `event` happen. An event that a command causes on the spot is handled after the command's whole list."""
         self._events.append(event)
@@ -195,6 +205,7 @@ class Worker:
                 self._tasks.start(self._launch(), f"worker {self.id} of {self._plan.name}")
             case life.SendLoad() if self._channel:
                 self._channel.load({**self._plan.load, "gpu_id": self.gpu_id})
+                self.use_threads(self._threads)
             case life.SetTimer(delay):
                 self._set_timer(delay)
             case life.CancelTimer():
@@ -218,8 +229,9 @@ class Worker:
         self._last_words = words = LastWords()
         self._launched = time.perf_counter()
         channel = Channel(self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout)
+        self._told_threads = self._threads
         try:
-            process = await self._launcher.launch(self._plan.launch, channel, partial(self._print, words))
+            process = await self._launcher.launch(self._launch_spec(), channel, partial(self._print, words))
         except Exception as error:  # noqa: BLE001 - whatever kept it from starting, a Launch ends with one event
             self.feed(life.LaunchFailed(_launch_problem(self._plan.launch, error)))
             return
@@ -231,6 +243,10 @@ class Worker:
             cause = _cause(describe_exit(returncode), in_flight)
             self._note_loss(cause, in_flight)
             self.feed(life.Exited(cause, words.text()))
+
+    def _launch_spec(self) -> LaunchSpec:
+        launch = self._plan.launch
+        return replace(launch, environment={**thread_variables(self._threads), **launch.environment})
 
     def _let_go(self, status: int, *, kill: bool) -> int:
         """Have done with the current process; returns how many requests were in flight."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.archives.packing import pack
-from engine.workers.environment import share_of_cores
+from engine.workers.environment import thread_variables, threads_of_each
 from tests.benchmarks import goals
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.goals import P50, RATE
@@ -25,7 +25,7 @@ from tests.support.archives import silero_archive
 from tests.support.peer_environments import ROOT, PeerMissingError, pinned
 
 WORKERS = 2
-THREADS = share_of_cores(WORKERS, os.cpu_count() or 1)
+THREADS = thread_variables(threads_of_each(WORKERS, os.cpu_count() or 1))
 LONGER = 2  # times as long as other loads
 SPEECH = ROOT / "tests" / "data" / "speech.wav"
 MINILM_HANDLER = ROOT / "tests" / "models" / "minilm" / "sentence_embedding_handler.py"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.workers.environment import share_of_cores
+from engine.workers.environment import thread_variables, threads_of_each
 from tests.benchmarks.load import PATIENCE, Asked, answer_of
 from tests.benchmarks.processes import Program, free_ports, running
 from tests.benchmarks.watch_files import LATENESS, SHOWN
@@ -116,7 +116,7 @@ def _other(name: str, folder: Path, store: Path, ports: list[int], workers: int)
     config = _written(name, folder, store, ports)
     if name in {TORCHSERVE, TUNED}:
         (folder / "tmp").mkdir()
-        threads = share_of_cores(workers, os.cpu_count() or 1) if name == TUNED else {}
+        threads = thread_variables(threads_of_each(workers, os.cpu_count() or 1)) if name == TUNED else {}
         logs = {"LOG_LOCATION": "logs", "METRICS_LOCATION": "logs", "TMPDIR": str(folder / "tmp"), **threads}
         program = torchserve_environment.program("torchserve")
         return [program, "--start", "--foreground", "--ncs", "--ts-config", str(config)], logs

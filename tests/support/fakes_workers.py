@@ -138,10 +138,14 @@ class FakeProcess:
 
 
 class FakeLauncher:
-    """Starts fake processes. `errors` are raised first, one a launch; a cleared `gate` holds launches back."""
+    """Starts fake processes. `errors` are raised first, one a launch; a cleared `gate` holds launches back.
+
+    `specs` are what the processes were started with.
+    """
 
     def __init__(self) -> None:
         self.processes: list[FakeProcess] = []
+        self.specs: list[LaunchSpec] = []
         self.errors: list[Exception] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -154,13 +158,14 @@ class FakeLauncher:
     async def close(self) -> None:
         """There is nothing to let go of."""
 
-    async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> FakeProcess:  # noqa: ARG002 - Launcher
+    async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> FakeProcess:
         self.launches += 1
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
         process = FakeProcess(FIRST_PID + len(self.processes), channel, output)
         self.processes.append(process)
+        self.specs.append(spec)
         if self.loads_at_once:
             asyncio.get_running_loop().call_soon(process.loads)
         return process

@@ -70,6 +70,8 @@ class FakeWorker(asyncio.Transport):
             if not self._launcher.loading:
                 self.finish_loading()
             return
+        if kind is Kind.THREADS:
+            return
         self.jobs.extend(meta["jobs"])
         self._launcher.received.set()
         if not self._launcher.holding:

@@ -169,13 +169,11 @@ async def test_the_wait_is_measured_from_the_first_job() -> None:
 @virtual_time
 async def test_a_batch_that_fills_while_it_waits_goes_at_once() -> None:
     setting = Setting(batch_size=2, delay=0.5)
-    worker, other = setting.worker(), setting.worker()
+    worker = setting.worker()
     setting.submit("a")
     await asyncio.sleep(0.1)
     setting.submit("b", "c")
-    assert (worker.sent, other.sent) == ([["a", "b"]], [])
-    await asyncio.sleep(0.501)
-    assert other.sent == [["c"]]
+    assert worker.sent == [["a", "b"]]
 
 
 @virtual_time
@@ -212,12 +210,40 @@ async def test_jobs_run_in_the_order_of_their_arrival() -> None:
 
 
 @virtual_time
-async def test_only_one_worker_gathers_at_a_time() -> None:
-    setting = Setting(batch_size=3, delay=0.5)
-    first, second = setting.worker(), setting.worker()
+async def test_what_gathered_is_dealt_among_all_idle_workers_at_the_end_of_one_wait() -> None:
+    setting = Setting(batch_size=4, delay=0.5)
+    first, second, third = setting.worker(), setting.worker(), setting.worker()
     setting.submit("a", "b")
-    await asyncio.sleep(0.501)
-    assert (first.sent, second.sent) == ([["a", "b"]], [])
+    await asyncio.sleep(0.499)
+    assert (first.sent, second.sent) == ([], [])
+    await asyncio.sleep(0.002)
+    assert (first.sent, second.sent, third.sent) == ([["a"]], [["b"]], [])
+
+
+@virtual_time
+async def test_a_full_batch_leaves_no_idle_worker_without_work() -> None:
+    setting = Setting(batch_size=4, delay=0.5)
+    workers = [setting.worker(), setting.worker()]
+    setting.submit("a", "b", "c", "d")
+    assert [worker.sent for worker in workers] == [[["a", "b"]], [["c", "d"]]]
+    setting.submit("e", "f", "g", "h", "i")
+    workers[0].answers_all()
+    assert workers[0].sent[1:] == [["e", "f", "g", "h"]]
+
+
+@pytest.mark.parametrize("delay", [0, 0.5])
+def test_a_backlog_is_dealt_in_batches_among_the_idle_workers(delay: float) -> None:
+    @virtual_time
+    async def scenario() -> None:
+        setting = Setting(batch_size=4, delay=delay)
+        setting.submit(*"abcdefg")
+        first = setting.worker()
+        assert first.sent == [["a", "b", "c", "d"]]
+        second = setting.worker()
+        await asyncio.sleep(delay)
+        assert second.sent == [["e", "f", "g"]]
+
+    scenario()
 
 
 @virtual_time
@@ -392,13 +418,13 @@ async def test_workers_that_retire_together_share_what_waits() -> None:
 async def test_an_idle_worker_goes_when_another_takes_the_last_job() -> None:
     setting = Setting(batch_size=2, delay=1)
     first, second = setting.worker(), setting.worker()
-    setting.submit("a", "b", "c", "d", "e")
+    setting.submit("a", "b", "c")
     gone = [setting.retire(first), setting.retire(second)]
     first.answers_all()
     second.answers_all()
     assert [event.is_set() for event in gone] == [False, False]
     await asyncio.sleep(1.001)
-    assert first.sent[1:] == [["e"]]
+    assert first.sent[1:] == [["c"]]
     assert [event.is_set() for event in gone] == [False, True]
     first.answers_all()
     assert gone[0].is_set()
@@ -408,14 +434,14 @@ async def test_an_idle_worker_goes_when_another_takes_the_last_job() -> None:
 async def test_a_retired_worker_goes_when_the_one_that_gathered_dies_with_the_last_job() -> None:
     setting = Setting(batch_size=2, delay=1)
     first, second = setting.worker(), setting.worker()
-    (a, *_) = setting.submit("a", "b", "c", "d", "e")
+    (a, *_) = setting.submit("a", "b", "c")
     gone = [setting.retire(first), setting.retire(second)]
     setting.drop(first)
     first.dies()
     second.answers_all()
     assert not gone[1].is_set()
     await asyncio.sleep(1.001)
-    assert second.sent[1:] == [["e"]]
+    assert second.sent[1:] == [["c"]]
     second.answers_all()
     assert gone[1].is_set()
     with pytest.raises(PredictionError):

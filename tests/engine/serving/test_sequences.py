@@ -71,6 +71,18 @@ class Setting:
 
 
 @virtual_time
+async def test_new_sequences_that_gathered_are_dealt_among_all_idle_workers() -> None:
+    setting = Setting(batch_size=4, delay=0.5)
+    workers = [setting.worker(), setting.worker(), setting.worker()]
+    setting.submit("a1", "b1")
+    await asyncio.sleep(0.501)
+    assert [worker.sent for worker in workers] == [[["a1"]], [["b1"]], []]
+    setting.submit("c1", "d1", "e1", "f1")
+    await asyncio.sleep(0.501)
+    assert workers[2].sent == [["c1", "d1", "e1", "f1"]]
+
+
+@virtual_time
 async def test_a_batch_holds_one_job_of_each_sequence_in_their_order() -> None:
     setting = Setting()
     setting.submit("a1", "a2", "b1", "a3", "c1")

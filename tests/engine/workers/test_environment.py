@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine.workers.environment import share_of_cores, worker_environment
+from engine.workers.environment import thread_variables, threads_of_each, worker_environment
 
 OURS = {
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -38,9 +38,14 @@ def test_handlers_learn_whether_input_is_decoded() -> None:
     assert seen["TS_DECODE_INPUT_REQUEST"] == "false"
 
 
-@pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 16, "16"), (2, 16, "8"), (3, 2, "1"), (0, 4, "4")])
-def test_workers_share_the_cores(workers: int, cores: int, threads: str) -> None:
-    assert share_of_cores(workers, cores)["OMP_NUM_THREADS"] == threads
+@pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 16, 16), (2, 16, 8), (3, 2, 1), (0, 4, 4)])
+def test_workers_share_the_cores(workers: int, cores: int, threads: int) -> None:
+    assert threads_of_each(workers, cores) == threads
+
+
+def test_libraries_read_their_number_of_threads_from_the_environment_unless_it_is_left_to_them() -> None:
+    assert thread_variables(3) == {"OMP_NUM_THREADS": "3", "OMP_WAIT_POLICY": "PASSIVE"}
+    assert thread_variables(0) == {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def test_whoever_orders_the_gpus_is_not_overruled() -> None:

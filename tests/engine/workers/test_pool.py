@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.errors import WorkerStartError
 from engine.registry.records import Target
+from engine.runtime.frames import Kind
 from engine.snapshots import WorkerState
 from engine.workers.log import OF_WORKER
 from engine.workers.pool import Pool
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 class Setting:
     """A pool whose workers are fakes that load at once."""
 
-    def __init__(self, **limits: float) -> None:
+    def __init__(self, environment: dict[str, str] | None = None, **limits: float) -> None:
         self.launcher = FakeLauncher()
         self.launcher.loads_at_once = True
         self.dispatcher = FakeDispatcher()
         self.changes = 0
-        self.pool = Pool(a_plan(**limits), self.launcher, self.dispatcher, itertools.count(9000), self._changed)
+        plan = a_plan(**limits)
+        plan = replace(plan, launch=replace(plan.launch, environment=environment or {}))
+        self.pool = Pool(plan, self.launcher, self.dispatcher, itertools.count(9000), self._changed)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -46,9 +50,9 @@ class Setting:
 
 
 @contextlib.asynccontextmanager
-async def a_pool(**limits: Any) -> AsyncIterator[Setting]:
+async def a_pool(environment: dict[str, str] | None = None, **limits: Any) -> AsyncIterator[Setting]:
     """Give an empty pool; afterwards it is closed, and every process must be gone."""
-    setting = Setting(**limits)
+    setting = Setting(environment, **limits)
     yield setting
     setting.launcher.gate.set()
     setting.dispatcher.lets_go_at_once = True
@@ -313,3 +317,44 @@ async def test_torchserves_log_has_the_cause_of_a_failed_load_once(caplog: pytes
             ("W-9000-net_1.0", "backing off: see the traceback above"),
             ("W-9001-net_1.0", "backing off: killed by SIGKILL"),
         ]
+
+
+def threads_told(setting: Setting) -> list[list[int]]:
+    """Return how many threads each worker's process was told to use since it started, oldest worker first."""
+    processes = [process for process in setting.launcher.processes if process.alive]
+    return [[meta["threads"] for kind, meta, _ in process.frames if kind is Kind.THREADS] for process in processes]
+
+
+@virtual_time
+async def test_processors_are_dealt_anew_when_the_number_of_workers_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    async with a_pool() as setting:
+        await setting.scale(1)
+        await setting.scale(8)
+        started = [spec.environment["OMP_NUM_THREADS"] for spec in setting.launcher.specs]
+        assert started == ["16"] + ["2"] * 7
+        assert threads_told(setting) == [[2]] + [[]] * 7
+        await setting.scale(2)
+        assert threads_told(setting) == [[2, 8], [8]]
+
+
+@virtual_time
+async def test_a_worker_that_starts_again_gets_its_share_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    async with a_pool() as setting:
+        await setting.scale(1)
+        await setting.scale(2)
+        setting.launcher.processes[0].exit(1)
+        await asyncio.sleep(1.001)
+        assert setting.launcher.specs[-1].environment["OMP_NUM_THREADS"] == "8"
+        assert threads_told(setting) == [[], []]
+
+
+@virtual_time
+async def test_a_number_of_threads_in_the_environment_is_not_overruled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    async with a_pool({"OMP_NUM_THREADS": "3"}) as setting:
+        await setting.scale(1)
+        await setting.scale(2)
+        assert [spec.environment["OMP_NUM_THREADS"] for spec in setting.launcher.specs] == ["3", "3"]
+        assert threads_told(setting) == [[], []]

@@ -39,6 +39,8 @@ HANDLER = """
             return subprocess.Popen(["sleep", "60"], start_new_session=order == "orphan").pid
         if order == "print":
             print("hello"), sys.stderr.write("oh\\x1b no\\n")
+        if order == "threads":
+            return os.environ["OMP_NUM_THREADS"]
         if order == "leave":
             sys.stderr.write("last words\\n"), os._exit(3)
         return os.getpid()
@@ -57,6 +59,23 @@ START = "spawn"
 
 def a_version(folder: Path, python: str = BARE_PYTHON) -> AbstractAsyncContextManager[Setting]:
     return running_version(folder, HANDLER, python, fork=START == "fork")
+
+
+@real_time
+async def test_running_workers_are_told_their_share_of_the_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    async with a_version(tmp_path) as setting:
+        await setting.scale(1)
+        assert await setting.ask("threads") == "6"
+        first = setting.worker.snapshot().pid
+        await setting.scale(2)
+        assert [await setting.ask("threads"), await setting.ask("threads")] == ["3", "3"]
+        await setting.scale(1)
+        assert await setting.ask("threads") == "6"
+        assert setting.worker.snapshot().pid == first
 
 
 @real_time
