@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from engine.home import Home
     from engine.making import ArchivePlan
     from engine.settings import Settings
-    from engine.snapshots import Act, ArchiveSummary, LogLines, Machine, Progress, VersionSnapshot
+    from engine.snapshots import Act, ArchiveSummary, LogLine, LogLines, Machine, Progress, VersionSnapshot
     from engine.workers.launcher import Launcher
 
 Parsed = TypeVar("Parsed")
@@ -338,6 +338,14 @@ class Engine:
         The newest lines alone are kept, those of workers that are gone included, until the version goes. Cheap to poll.
         """
         return self._catalogue.find(name, version).log.since(since)
+
+    def unfinished_lines(self, name: str, version: str) -> tuple[LogLine, ...]:
+        """Return what there is of lines that a version's workers have not ended; raises NotFoundError. Cheap to poll.
+
+        They are not in `log` yet, where each will be as it shows at its end.
+        """
+        workers = self._catalogue.find(name, version).pool.workers.values()
+        return tuple(line for worker in workers for line in worker.unfinished_lines())
 
     def acts(self) -> tuple[Act, ...]:
         """Return the archives that are on their way in, oldest first, whoever began them. Cheap to poll."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.making import ArchivePlan
     from engine.registration import Registration
     from engine.settings import Settings
-    from engine.snapshots import Act, ArchiveSummary, Changes, LogLines, Machine, Progress
+    from engine.snapshots import Act, ArchiveSummary, Changes, LogLine, LogLines, Machine, Progress
     from engine.tokens import TokenInfo, TokenKind
 
 
@@ -56,6 +56,10 @@ class EngineFace(Protocol):
 
     def log(self, name: str, version: str, since: int = 0) -> LogLines:
         """What the version's workers printed and how they ended, from line `since` on; cheap to poll."""
+        ...
+
+    def unfinished_lines(self, name: str, version: str) -> tuple[LogLine, ...]:
+        """What there is of lines that the version's workers have not ended, as progress bars; cheap to poll."""
         ...
 
     def acts(self) -> tuple[Act, ...]:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .frames import Kind
 from .loading import LoadedModel, load_model
-from .threadcount import change_threads
-from .worker import PendingMetrics, Predictor, require_predict
+from .worker import PendingMetrics, Predictor, follow_share, require_predict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +78,7 @@ class Asynchronous:
         try:
             while (frame := channel.receive()) is not None:
                 if frame.kind is Kind.THREADS:
-                    self._loop.call_soon_threadsafe(change_threads, frame.meta["threads"])
+                    self._loop.call_soon_threadsafe(follow_share, frame)
                 else:
                     self._loop.call_soon_threadsafe(take, require_predict(frame))
         except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to end of it

@@ -20,8 +20,7 @@ from .loading import LoadedModel, load_model
 from .process import enter_model, hang_up, set_up
 from .results import OK, describe_results, encode_values, load_failure, prediction_failure
 from .shared_memory import open_memory
-from .telling import exit_code, say, traceback_text
-from .threadcount import change_threads
+from .telling import as_text, exit_code, say, traceback_text
 
 if TYPE_CHECKING:
     import socket
@@ -78,7 +77,7 @@ def _serve(channel: Channel) -> int:
     predictor = Predictor(channel, model, frame.meta, metrics)
     while (frame := channel.receive()) is not None:
         if frame.kind is Kind.THREADS:
-            change_threads(frame.meta["threads"])
+            follow_share(frame)
         elif _is_ours(require_predict(frame), claims):
             predictor.answer(frame)
     return 0
@@ -86,6 +85,17 @@ def _serve(channel: Channel) -> int:
 
 def _is_ours(frame: Frame, claims: Claims | None) -> bool:
     return claims is None or "ahead" not in frame.meta or claims.take(frame.meta["ahead"], frame.meta["batch"])
+
+
+def follow_share(frame: Frame) -> None:
+    """Use as many threads as a THREADS frame says; what keeps a library from it is printed, and costs nothing else."""
+    try:
+        # Now: it imports ctypes, which the archive may have a module of its own for.
+        from .threadcount import change_threads  # noqa: PLC0415 - see above
+
+        change_threads(frame.meta["threads"])
+    except Exception as error:  # noqa: BLE001 - libraries, and modules of the archive, may raise anything
+        say(f"The number of threads stays as it is: {as_text(error)}\n")
 
 
 def require_predict(frame: Frame) -> Frame:

@@ -158,7 +158,7 @@ class ForkServer:
                 os.close(write)
         ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
         for stream, (read, _) in zip(("stdout", "stderr"), pipes, strict=True):
-            await process.listen(partial(output, stream), read)
+            await process.listen(stream, partial(output, stream), read)
         await loop.create_unix_connection(lambda: channel, sock=ours)
         return process
 
@@ -238,11 +238,12 @@ class ForkedProcess(SessionProcess["int | None"]):
         self._streams: list[asyncio.ReadTransport] = []
         self._open = 0
 
-    async def listen(self, line: Callable[[str], None], descriptor: int) -> None:
+    async def listen(self, stream: str, line: Callable[[str], None], descriptor: int) -> None:
         """Give each line that comes out of the pipe `descriptor`, which is closed in the end, to `line`."""
         self._open += 1
+        self._printing[stream] = lines = Lines(line)
         pipe = os.fdopen(descriptor, "rb", 0)
-        reading = asyncio.get_running_loop().connect_read_pipe(lambda: Printed(Lines(line), self._silent), pipe)
+        reading = asyncio.get_running_loop().connect_read_pipe(lambda: Printed(lines, self._silent), pipe)
         self._streams.append((await reading)[0])
 
     def ended(self, returncode: int | None) -> None:

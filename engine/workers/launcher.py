@@ -52,6 +52,9 @@ class WorkerProcess(Protocol):
 
     pid: int
 
+    def unfinished(self) -> dict[str, str]:
+        """Return what there is of printed lines that have not ended, by stream."""
+
     async def wait(self) -> int | None:
         """Return the exit code once the process is gone and its output is read.
 
@@ -113,6 +116,11 @@ class SessionProcess(Generic[Code]):
         self.pid = pid
         self._returncode: asyncio.Future[Code] = asyncio.get_running_loop().create_future()
         self._read = asyncio.Event()
+        self._printing: dict[str, Lines] = {}
+
+    def unfinished(self) -> dict[str, str]:
+        """Return what there is of printed lines that have not ended, by stream."""
+        return {stream: text for stream, lines in self._printing.items() if (text := lines.unfinished)}
 
     async def wait(self) -> Code:
         """Return the exit code once the process is gone and its output is read."""
@@ -145,7 +153,8 @@ class SpawnedProcess(SessionProcess[int], asyncio.SubprocessProtocol):
     def __init__(self, output: Output) -> None:
         """`output` takes the lines that the process prints."""
         super().__init__()
-        self._lines = {1: Lines(partial(output, "stdout")), 2: Lines(partial(output, "stderr"))}
+        self._printing = {stream: Lines(partial(output, stream)) for stream in ("stdout", "stderr")}
+        self._lines = dict(enumerate(self._printing.values(), 1))
         self._transport: asyncio.SubprocessTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

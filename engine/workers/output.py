@@ -1,5 +1,8 @@
 """What a worker prints: cut into lines, made safe to show, limited, and its end kept for when it dies. On the loop.
 
+A line that rewrites itself, as progress bars do with carriage returns, counts as what it shows at last. The part of a
+line that has been printed so far can be read before the line ends.
+
 A handler may print without end and faster than anybody reads. What is over the limit costs the loop one look at its
 length: it is counted, and left out of the log. The end of the output is kept whatever was left out before.
 """
@@ -12,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 MAX_LINE = 8 * 1024
+# Stands for the middle of a line that is longer.
+CUT = b" [...] "
 # What one stream may print at once, and then each second, in bytes; every line counts as `LINE_COST` at least.
 BURST = 512 * 1024
 RATE = 256 * 1024
@@ -52,7 +57,7 @@ class Allowance:
 
 
 class Lines:
-    """Cuts what a stream gives into lines: over `MAX_LINE` bytes they are cut there, control characters escaped."""
+    """Cuts what a stream gives into lines: over `MAX_LINE` bytes they lose their middle, control characters escaped."""
 
     def __init__(self, line: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         """`line` takes each line, without its end."""
@@ -61,6 +66,11 @@ class Lines:
         self._rest = b""
         self._left_out = 0
         self._newest = b""
+
+    @property
+    def unfinished(self) -> str:
+        """What there is of the line that has not ended, as it shows now; "" when there is none."""
+        return printable(self._rest)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -78,7 +88,7 @@ class Lines:
         if len(lines) == allowed:
             self._leave_out(rest)
         else:
-            self._rest = rest[:MAX_LINE]
+            self._rest = _as_shown(rest)
 
     def end(self) -> None:
         """Give a last line that has no end, and the end of what was left out."""
@@ -130,17 +140,37 @@ class LastWords:
         """Take the next line of "stdout" or "stderr"."""
         (self.stderr if stream == "stderr" else self.stdout).add(line)
 
-    def text(self) -> str:
-        """Return both: stderr first, where a traceback is, and stdout under a heading."""
-        parts = list(self.stderr.lines)
-        if self.stdout.lines:
-            parts += [*([""] if parts else []), "Standard output ended with:", *self.stdout.lines]
+    def text(self, unfinished: Mapping[str, str] | None = None) -> str:
+        """Return both: stderr first, where a traceback is, and stdout under a heading.
+
+        `unfinished` is what there is of lines that have not ended, by stream.
+        """
+        ends = unfinished or {}
+        parts = [*self.stderr.lines, *filter(None, [ends.get("stderr")])]
+        printed = [*self.stdout.lines, *filter(None, [ends.get("stdout")])]
+        if printed:
+            parts += [*([""] if parts else []), "Standard output ended with:", *printed]
         return "\n".join(parts)
 
 
+def _as_shown(text: bytes) -> bytes:
+    """Return what a terminal would show of one line: what follows the last carriage return, if anything does.
+
+    One at the end is kept, since what comes next rewrites the line. Of more than `MAX_LINE` bytes the middle is left
+    out; the beginning and the end stay the same however many pieces the line comes in.
+    """
+    kept = text.rstrip(b"\r")
+    returned = b"\r" if len(kept) < len(text) else b""
+    kept = kept.rpartition(b"\r")[2]
+    if len(kept) > MAX_LINE:
+        head = MAX_LINE // 2
+        kept = kept[:head] + CUT + kept[head + len(CUT) - MAX_LINE :]
+    return kept + returned
+
+
 def printable(text: bytes) -> str:
-    """Return at most `MAX_LINE` bytes of `text` as one line that is safe to show: control characters are escaped."""
-    decoded = text[:MAX_LINE].decode("utf-8", "backslashreplace").rstrip("\r")
+    """Return `text` as one line that is safe to show: as a terminal shows it at last, control characters escaped."""
+    decoded = _as_shown(text).decode("utf-8", "backslashreplace").rstrip("\r")
     if decoded.isprintable():
         return decoded
     return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in decoded)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.deadlines import Deadline
-from engine.snapshots import FAILING, Stream, WorkerSnapshot, WorkerState
+from engine.snapshots import FAILING, LogLine, Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
 from engine.workers.environment import thread_variables
@@ -182,6 +182,11 @@ class Worker:
             self._told_threads = threads
             channel.set_threads(threads)
 
+    def unfinished_lines(self) -> list[LogLine]:
+        """Return what there is of printed lines that have not ended, as a progress bar."""
+        printed = self._process.unfinished() if self._process is not None else {}
+        return [LogLine(time.time(), self.id, Stream(stream), text) for stream, text in printed.items()]
+
     def feed(self, event: life.Event) -> None:
         """Let `event` happen. An event that a command causes on the spot is handled after the command's whole list."""
         self._events.append(event)
@@ -285,7 +290,10 @@ class Worker:
 
     def _timer_due(self) -> None:
         self._timer = None
-        self.feed(life.TimerDue(self._last_words.text()))
+        self.feed(life.TimerDue(self._end_of_output()))
+
+    def _end_of_output(self) -> str:
+        return self._last_words.text(self._process.unfinished() if self._process is not None else None)
 
     def _print(self, words: LastWords, stream: str, line: str) -> None:
         self._plan.log.add(self.id, Stream(stream), line)
@@ -318,7 +326,7 @@ class Worker:
             in_flight = self._channel.in_flight if self._channel else 0
             story = _cause(cause, in_flight)
             self._note_loss(story, in_flight)
-            self.feed(life.Broken(story, self._last_words.text()))
+            self.feed(life.Broken(story, self._end_of_output()))
 
     def disconnected(self) -> None:
         """Stop giving jobs to a worker whose socket is closed, and expect the end of its process."""

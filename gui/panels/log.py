@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 POLL_MS = 250
 SLICE_SECONDS = 0.003
 PAUSE_MS = 5
+# How many lines that have not ended are shown, and how many characters of the end of each.
+MOST_UNFINISHED, MOST_UNFINISHED_TEXT = 4, 120
 LINES, NOTHING, NO_RESULT = range(3)
 
 
@@ -56,6 +58,11 @@ class Log(Panel):
         self.clear, self.save = Button(tr("Clear")), Button(tr("Save as…"))
         self.clear.setToolTip(tr("Empty this view; the log file keeps every line"))
         self.save.setToolTip(tr("Save the lines that are shown as a file"))
+        self.unfinished = Caption()
+        self.unfinished.setToolTip(tr("Lines that have not ended yet"))
+        self.unfinished.setTextFormat(Qt.TextFormat.PlainText)
+        self.unfinished.setContentsMargins(theme.PADDING, theme.GRID, theme.PADDING, theme.GRID)
+        self.unfinished.hide()
         self.nothing, self.hint, self.show_all = Label(), Caption(), Button(tr("Show all lines"))
         self._stack = QStackedWidget()
         self._lay_out()
@@ -83,6 +90,7 @@ class Log(Panel):
         column.addLayout(bar)
         column.addWidget(Rule())
         column.addWidget(self._stack, 1)
+        column.addWidget(self.unfinished)
 
     def _middle(self, *widgets: QWidget) -> QWidget:
         page = Panel()
@@ -130,6 +138,7 @@ class Log(Panel):
             return
         try:
             came = self._engine.log(*self._key, self._since)
+            unfinished = self._engine.unfinished_lines(*self._key)
         except MarinaError:
             return  # it was unregistered a moment ago; another selection is on its way
         if came.next < self._since:
@@ -137,7 +146,14 @@ class Log(Panel):
         self.book.take(_left_out(came, self._since))
         self.book.take(came.lines)
         self._since = came.next
+        self._show_unfinished(unfinished)
         self._work()
+
+    def _show_unfinished(self, lines: tuple[LogLine, ...]) -> None:
+        """Show the ends of lines that have not ended below all others, a few of them."""
+        shown = [f"{line.worker}  {line.text[-MOST_UNFINISHED_TEXT:]}" for line in lines[:MOST_UNFINISHED]]
+        self.unfinished.setText("\n".join(shown))
+        self.unfinished.setVisible(bool(shown))
 
     def _restart(self) -> None:
         self._since = 0

@@ -117,6 +117,7 @@ class FakeEngine:
         self.summary = a_summary()
         self.stored: set[str] = set()
         self.lines: dict[Key, list[LogLine]] = {}
+        self.unfinished: dict[Key, list[LogLine]] = {}
         self.running: list[Act] = []
         self.told: tuple[str, ...] = ()
         self.offered: list[str] = []
@@ -193,6 +194,9 @@ class FakeEngine:
     def log(self, name: str, version: str, since: int = 0) -> LogLines:
         lines = self.lines.get(Key(name, version), [])
         return LogLines(len(lines), tuple(lines[since:]))
+
+    def unfinished_lines(self, name: str, version: str) -> tuple[LogLine, ...]:
+        return tuple(self.unfinished.get(Key(name, version), ()))
 
     def acts(self) -> tuple[Act, ...]:
         return tuple(self.running)

@@ -95,6 +95,7 @@ class FakeProcess:
         self.channel = channel
         self.output = output
         self.stubborn = False
+        self.printing: dict[str, str] = {}
         self.killed = False
         self.transport = FakeTransport(self._hung_up)
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -108,6 +109,9 @@ class FakeProcess:
     def frames(self) -> list[tuple[Kind, dict[str, Any], bytes]]:
         """What the engine has sent."""
         return split_frames(bytes(self.transport.written))
+
+    def unfinished(self) -> dict[str, str]:
+        return self.printing
 
     async def wait(self) -> int:
         return await asyncio.shield(self._exit)

@@ -29,6 +29,9 @@ class FakeWorker(asyncio.Transport):
         self._closing = False
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
+    def unfinished(self) -> dict[str, str]:
+        return {}
+
     async def wait(self) -> int:
         return await asyncio.shield(self._ended)
 

@@ -4,6 +4,7 @@ import pytest
 
 from engine.workers.output import (
     BURST,
+    CUT,
     LINE_COST,
     MAX_LINE,
     RATE,
@@ -45,11 +46,49 @@ def test_output_is_cut_into_lines(chunks: list[bytes], expected: list[str]) -> N
 def test_a_long_line_is_cut_however_it_arrives(chunk: int) -> None:
     data = b"x" * (3 * MAX_LINE) + b"\nnext\n"
     chunks = [data[at : at + chunk] for at in range(0, len(data), chunk)]
-    assert lines_of(*chunks) == ["x" * MAX_LINE, "next"]
+    (long, following) = lines_of(*chunks)
+    assert (long, following) == (cut("x" * (3 * MAX_LINE)), "next")
+    assert len(long) == MAX_LINE
 
 
-def test_a_long_line_without_an_end_is_cut_too() -> None:
-    assert lines_of(b"x" * (2 * MAX_LINE), b"y") == ["x" * MAX_LINE]
+def test_a_long_line_without_an_end_loses_its_middle_too() -> None:
+    assert lines_of(b"a" + b"x" * (2 * MAX_LINE), b"y", b"z") == [cut("a" + "x" * (2 * MAX_LINE) + "yz")]
+
+
+def cut(text: str) -> str:
+    """Return a long line as it is shown."""
+    mark = CUT.decode()
+    return text[: MAX_LINE // 2] + mark + text[-(MAX_LINE // 2 - len(mark)) :]
+
+
+PROGRESS = [f"\r{number:3}%|{number // 10 * '#':10}|".encode() for number in range(101)]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([*PROGRESS, b"\ndone\n"], ["100%|##########|", "done"]),
+        ([b"".join(PROGRESS) + b"\n"], ["100%|##########|"]),
+        ([b"10%\r", b"20%\r", b"\r\n"], ["20%"]),
+        ([b"10%\r20%\r30%"], ["30%"]),
+        ([b"one\r\n", b"two\r", b"\nthree"], ["one", "two", "three"]),
+        ([*(PROGRESS * 50)], ["100%|##########|"]),
+    ],
+)
+def test_a_line_that_rewrites_itself_is_what_it_shows_at_last(chunks: list[bytes], expected: list[str]) -> None:
+    assert lines_of(*chunks) == expected
+
+
+def test_what_there_is_of_a_line_can_be_seen_before_it_ends() -> None:
+    found: list[str] = []
+    lines = Lines(found.append)
+    seen = []
+    for chunk in (b"load", b"ing", b"\r 10%", b"\r 20%\r", b"\x1b!", b"\n", b"x" * (3 * MAX_LINE)):
+        lines.feed(chunk)
+        seen.append(lines.unfinished)
+    assert seen[:-1] == ["load", "loading", " 10%", " 20%", "\\x1b!", ""]
+    assert len(seen[-1]) == MAX_LINE
+    assert found == ["\\x1b!"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +98,7 @@ def test_a_long_line_without_an_end_is_cut_too() -> None:
         (b"a\tb", "a\tb"),
         ("grüß ✓".encode(), "grüß ✓"),
         (b"\x1b[31mred\x07", "\\x1b[31mred\\x07"),
-        (b"10%\r20%", "10%\\r20%"),
+        (b"10%\r20%", "20%"),
         (b"\xff\xfe", "\\xff\\xfe"),
         ("\u202eevil\u2028".encode(), "\\u202eevil\\u2028"),
     ],
@@ -136,3 +175,10 @@ def test_last_words_tell_the_streams_apart(printed: list[tuple[str, str]], told:
     for stream, line in printed:
         words.add(stream, line)
     assert words.text() == told
+
+
+def test_last_words_end_with_lines_that_have_not_ended() -> None:
+    words = LastWords()
+    words.add("stdout", "loading")
+    told = words.text({"stdout": " 45%|####", "stderr": "deadlock?"})
+    assert told == "deadlock?\n\nStandard output ended with:\nloading\n 45%|####"

@@ -162,6 +162,18 @@ async def test_a_load_that_takes_too_long_is_ended() -> None:
 
 
 @virtual_time
+async def test_the_cause_of_a_load_that_takes_too_long_ends_with_the_progress_that_it_showed() -> None:
+    async with a_worker(startup_timeout=5) as setting:
+        await setting.start()
+        setting.process.printing = {"stdout": " 45%|####"}
+        (line,) = setting.worker.unfinished_lines()
+        assert (line.worker, line.stream, line.text) == ("9000", "stdout", " 45%|####")
+        await asyncio.sleep(5.001)
+        assert setting.worker.snapshot().traceback == "Standard output ended with:\n 45%|####"
+        assert setting.worker.unfinished_lines() == []
+
+
+@virtual_time
 async def test_a_load_that_ended_during_a_standstill_counts() -> None:
     async with a_worker(startup_timeout=5) as setting:
         await setting.start()

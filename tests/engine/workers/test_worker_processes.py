@@ -19,7 +19,7 @@ from tests.support.loops import real_time
 from tests.support.versions import BARE_PYTHON, Setting, ends, is_gone, running_version
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
 forking = pytest.mark.skipif(not can_fork(), reason="the fork server needs Linux")
 
@@ -39,6 +39,12 @@ HANDLER = """
             return subprocess.Popen(["sleep", "60"], start_new_session=order == "orphan").pid
         if order == "print":
             print("hello"), sys.stderr.write("oh\\x1b no\\n")
+        if order == "progress":
+            for ten in range(6):
+                sys.stderr.write("\\r%3d%%|%-10s|" % (10 * ten, "#" * ten))
+                sys.stderr.flush()
+        if order == "end progress":
+            sys.stderr.write("\\r100%|##########|\\n")
         if order == "threads":
             return os.environ["OMP_NUM_THREADS"]
         if order == "leave":
@@ -59,6 +65,25 @@ START = "spawn"
 
 def a_version(folder: Path, python: str = BARE_PYTHON) -> AbstractAsyncContextManager[Setting]:
     return running_version(folder, HANDLER, python, fork=START == "fork")
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` is true of what arrives through a pipe, which causes no event of the worker."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0)
+
+
+@real_time
+async def test_a_progress_bar_is_seen_while_it_moves(tmp_path: Path) -> None:
+    async with a_version(tmp_path) as setting:
+        await setting.scale(1)
+        before = len(setting.pool._plan.log.since(0).lines)
+        await setting.ask("progress")
+        await eventually(lambda: [line.text for line in setting.worker.unfinished_lines()] == [" 50%|#####     |"])
+        await setting.ask("end progress")
+        await eventually(lambda: not setting.worker.unfinished_lines())
+        assert [line.text for line in setting.pool._plan.log.since(0).lines[before:]] == ["100%|##########|"]
 
 
 @real_time

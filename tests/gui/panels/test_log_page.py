@@ -288,3 +288,14 @@ def test_the_page_looks_only_while_it_is_shown(page: Log) -> None:
 def test_every_control_has_a_name(page: Log) -> None:
     controls = (page.search.field, page.search.back, page.search.on, page.filters.worker, page.filters.level, page.view)
     assert all(control.accessibleName() for control in (*controls, page.filters.stream, page.clear, page.save))
+
+
+def test_progress_is_shown_while_it_moves_and_goes_when_its_line_ends(page: Log, engine: PrintingEngine) -> None:
+    engine.unfinished[KEY] = [a_line(" 45%|####", "9000"), a_line("loading", "9001")]
+    page.show_selection(chosen())
+    assert page.unfinished.isVisible()
+    assert page.unfinished.text() == "9000   45%|####\n9001  loading"
+    engine.unfinished[KEY] = []
+    engine.lines[KEY] = [a_line("100%|##########|")]
+    page.poll()
+    assert not page.unfinished.isVisible()
