@@ -51,3 +51,37 @@ async def time_limit(seconds: float | None) -> AsyncIterator[None]:
         finally:
             if deadline is not None:
                 deadline.cancel()
+
+
+class ReadClock:
+    """The loop's time, but after a standstill it stands until what has arrived meanwhile is read.
+
+    For idle times that are judged when something else happens. It has a timer while it runs, and is the loop's time
+    itself while it does not.
+    """
+
+    def __init__(self, step: float, is_needed: Callable[[], bool]) -> None:
+        """A standstill of more than `step` seconds is noticed; the clock runs until `is_needed` is false."""
+        self._step = step
+        self._is_needed = is_needed
+        self._read_at = 0.0
+        self._timer: Deadline | None = None
+
+    def time(self) -> float:
+        """Return the time in seconds."""
+        now = asyncio.get_running_loop().time()
+        return now if self._timer is None else min(now, self._read_at + self._step)
+
+    def run(self) -> None:
+        """Notice standstills from now on."""
+        if self._timer is None:
+            self._look()
+
+    def _look(self) -> None:
+        self._read_at = asyncio.get_running_loop().time()
+        self._timer = Deadline(self._step, self._look_again)
+
+    def _look_again(self) -> None:
+        self._timer = None
+        if self._is_needed():
+            self._look()

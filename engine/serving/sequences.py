@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from engine.deadlines import ReadClock
 from engine.serving.batch import Batch
 from engine.serving.continuous import ContinuousBatch
 from engine.serving.discipline import NO_WORKER, Discipline
@@ -40,6 +41,8 @@ SEQUENCE_ID = "ts_request_sequence_id"
 SEQUENCE_START = "ts_request_sequence_start"
 SEQUENCE_END = "ts_request_sequence_end"
 GENERATED_ID = "ts-seq-"  # TorchServe's prefix
+# The most seconds of a standstill that may count as idle time of a sequence.
+LONGEST_STEP = 1.0
 CLOSED = "The handler has closed the sequence before the request could run."
 EXPIRED = "The sequence has expired, or its worker has stopped, and its state is lost. Begin a new sequence."
 
@@ -60,6 +63,7 @@ class SequenceQueue(Discipline):
         # The line of sequences that keep to no worker yet.
         self._unbound: deque[Sequence] = deque()
         self._turns = 0
+        self._clock = ReadClock(min(LONGEST_STEP, rules.sequence_max_idle / 4000), self._has_live_sequence)
 
     @property
     def pending(self) -> int:
@@ -109,27 +113,26 @@ class SequenceQueue(Discipline):
 
     def _sequence_of(self, headers: dict[str, str]) -> Sequence | str:
         """Return the sequence that a request belongs to, a new one if need be; or why it is refused."""
-        now = asyncio.get_running_loop().time()
         name = headers.get(SEQUENCE_ID, "")
         sequence = self._open.get(name)
-        if sequence is not None and self._has_ended(sequence, now):
+        if sequence is not None and self._has_ended(sequence):
             self._expire([name])
             sequence = None
         if self._rules.job_tickets and not self._has_ticket(sequence):
             return BUSY
         if sequence is None:
-            return self._begin(headers, now)
-        if self._is_over(sequence, now):
+            return self._begin(headers)
+        if self._is_over(sequence):
             return "The sequence has outlived sequenceTimeoutMSec. Begin a new one."
         if len(sequence.jobs) >= self._rules.max_sequence_jobs:
             limit = self._rules.max_sequence_jobs
             return f"The sequence has {limit} requests waiting (maxSequenceJobQueueSize). Wait for an answer first."
         return sequence
 
-    def _begin(self, headers: dict[str, str], now: float) -> Sequence | str:
+    def _begin(self, headers: dict[str, str]) -> Sequence | str:
         limit = self._rules.max_sequences
         if len(self._open) >= limit:
-            self._expire([name for name, found in self._open.items() if self._has_ended(found, now)])
+            self._expire([name for name, found in self._open.items() if self._has_ended(found)])
         if len(self._open) >= limit:
             return f"{limit} sequences are open (maxNumSequence). Try again when one has ended, or raise the number."
         name = headers.get(SEQUENCE_ID)
@@ -141,7 +144,8 @@ class SequenceQueue(Discipline):
         if not name:
             name = headers[SEQUENCE_ID] = f"{GENERATED_ID}{uuid4()}"
             headers[SEQUENCE_START] = "true"
-        self._open[name] = sequence = Sequence(now)
+        self._open[name] = sequence = Sequence(asyncio.get_running_loop().time())
+        self._clock.run()
         return sequence
 
     def _expire(self, names: Iterable[str]) -> None:
@@ -150,16 +154,19 @@ class SequenceQueue(Discipline):
             sequence = self._open.pop(name)
             self._expired.add(name, refused=sequence.busy)
 
-    def _has_ended(self, sequence: Sequence, now: float) -> bool:
+    def _has_live_sequence(self) -> bool:
+        return any(not self._has_ended(sequence) for sequence in self._open.values())
+
+    def _has_ended(self, sequence: Sequence) -> bool:
         """Whether nothing of the sequence is left to do, and its time or its worker's is over."""
         if sequence.busy:
             return False
         retiring = sequence.lane is not None and sequence.lane.leave is not None
-        idle = (now - sequence.last) * 1000 > self._rules.sequence_max_idle
-        return retiring or idle or self._is_over(sequence, now)
+        idle = (self._clock.time() - sequence.last) * 1000 > self._rules.sequence_max_idle
+        return retiring or idle or self._is_over(sequence)
 
-    def _is_over(self, sequence: Sequence, now: float) -> bool:
-        return 0 < self._rules.sequence_timeout < (now - sequence.opened) * 1000
+    def _is_over(self, sequence: Sequence) -> bool:
+        return 0 < self._rules.sequence_timeout < (self._clock.time() - sequence.opened) * 1000
 
     def _has_ticket(self, sequence: Sequence | None) -> bool:
         lanes = [sequence.lane] if sequence is not None and sequence.lane else self._lanes.values()
@@ -195,9 +202,8 @@ class SequenceQueue(Discipline):
 
     def keeps(self, channel: Channel) -> bool:
         """Whether a sequence that keeps to this worker is not over."""
-        now = asyncio.get_running_loop().time()
         kept = (one for one in self._open.values() if one.lane is not None and one.lane.channel is channel)
-        return any(not self._has_ended(sequence, now) for sequence in kept)
+        return any(not self._has_ended(sequence) for sequence in kept)
 
     def retire(self, channel: Channel, done: Callable[[], None]) -> None:
         """Give this worker no new sequence, unless it is the last one and some wait; then call `done`."""

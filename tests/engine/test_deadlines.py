@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.deadlines import LONGEST_GRACE, Deadline, time_limit
+from engine.deadlines import LONGEST_GRACE, Deadline, ReadClock, time_limit
 from tests.support.loops import now, stand_still, turn, virtual_time
 
 
@@ -81,3 +81,22 @@ async def test_a_time_limit_reads_first_too() -> None:
     with pytest.raises(TimeoutError):
         async with time_limit(5):
             await asyncio.sleep(6)
+
+
+@virtual_time
+async def test_a_clock_stands_after_a_standstill_until_what_arrived_is_read() -> None:
+    needed = [True]
+    clock = ReadClock(1, lambda: needed[0])
+    await asyncio.sleep(7.5)
+    assert clock.time() == now() == 7.5
+    clock.run()
+    await asyncio.sleep(10.2)
+    assert clock.time() == now()
+    await stand_still(5)
+    assert clock.time() == pytest.approx(now() - 5, abs=1)
+    await asyncio.sleep(5)
+    assert clock.time() == now()
+    needed[0] = False
+    await asyncio.sleep(1)
+    await stand_still(5)
+    assert clock.time() == now()

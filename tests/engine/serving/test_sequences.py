@@ -15,7 +15,7 @@ from engine.serving.jobs import Input, Job
 from engine.serving.sequences import SEQUENCE_END, SEQUENCE_ID, SEQUENCE_START, SequenceQueue
 from engine.snapshots import Batching
 from tests.support.fakes_workers import UNSENDABLE, FakeChannel
-from tests.support.loops import VirtualTimeLoop, now, turn, virtual_time
+from tests.support.loops import VirtualTimeLoop, now, stand_still, turn, virtual_time
 
 if TYPE_CHECKING:
     from engine.workers.channel import Channel
@@ -282,6 +282,22 @@ async def test_without_workers_nothing_is_taken_and_what_waits_fails() -> None:
         await job.future
     assert "no workers" in setting.offer("a2")
     setting.check_figures()
+
+
+@virtual_time
+async def test_a_request_that_arrived_during_a_standstill_goes_on_with_its_sequence() -> None:
+    setting = Setting(sequence_max_idle=1000, max_sequences=2)
+    first, second = setting.worker(), setting.worker()
+    setting.submit("a1", "b1")
+    first.answers_all()
+    second.answers_all()
+    await stand_still(60)
+    assert "2 sequences are open" in setting.offer("c1")
+    setting.submit("b2")
+    assert (first.sent, second.sent) == ([["a1"]], [["b1"], ["b2"]])
+    second.answers_all()
+    await asyncio.sleep(12)
+    assert setting.offer("c1") == ""
 
 
 @virtual_time
