@@ -19,7 +19,7 @@ from engine.archives.urls import is_remote
 from engine.environments.environments import Environments
 from engine.errors import BadRequestError
 from engine.scratch import Scratch
-from engine.unpacked import unpack_model
+from engine.unpacked import archive_name, unpack_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +54,7 @@ class Arrivals:
         """
         self.scratch = Scratch(home.unpacked)
         self._model_store = home.model_store
+        self._allowed_urls = settings.allowed_urls
         self._threads = threads
         self._is_recorded = is_recorded
         self._in_use: dict[Path, str] = {}
@@ -135,7 +136,7 @@ class Arrivals:
             else:
                 path = await self._locate(registration, scratch, progress)
             return await self._threads.run_cancellable(
-                lambda report, cancel: unpack_model(path, scratch, report, cancel), progress
+                lambda report, cancel: unpack_model(path, self._model_store, scratch, report, cancel), progress
             )
         except BaseException:
             self._in_use.pop(scratch, None)
@@ -149,8 +150,8 @@ class Arrivals:
     ) -> Path:
         """Return the archive that the store has, which is in use from now on."""
         async with self._removing:
-            path = await self._threads.run(locate, registration.url, self._model_store)
-            self._in_use[scratch] = path.name
+            path = await self._threads.run(locate, registration.url, self._model_store, self._allowed_urls)
+            self._in_use[scratch] = archive_name(path, self._model_store)
         if wished := registration.sha256:
             await self._threads.run_cancellable(
                 lambda report, cancel: _require_sha256(path, wished, report, cancel), progress

@@ -64,8 +64,9 @@ async def serve(settings: Settings, home: Home) -> int:
         return 1
     for name, address in host.addresses.items():
         log.info("%s API: %s", name[:1].upper() + name[1:], address)
-    # TorchServe's line; scripts wait for it.
-    print("Model server started.", flush=True)  # noqa: T201 - addressed to scripts
+    # TorchServe's line; scripts wait for it. In one piece, for the log may go to the same console.
+    sys.stdout.write("Model server started.\n")
+    sys.stdout.flush()
     await asked_to_stop.wait()
     await host.stop()
     return 0

@@ -32,6 +32,8 @@ SUFFIXES = (".mar", ".model", ".tar.gz")
 class Unpacked:
     """A model's files in `folder`. `archive` is the file name in the store, `size` its bytes.
 
+    A folder that does not lie in the store itself is named by its whole path.
+
     `scratch` is what to remove in the end; it does not exist when the model store holds a folder, used where it lies.
     """
 
@@ -43,11 +45,20 @@ class Unpacked:
     config: ModelConfig
 
 
-def unpack_model(path: Path, scratch: Path, report: Callable[[Progress], None], cancel: Event) -> Unpacked:
+def unpack_model(
+    path: Path, model_store: Path, scratch: Path, report: Callable[[Progress], None], cancel: Event
+) -> Unpacked:
     """Unpack `path` into `scratch` and read what it says; raises InvalidArchiveError or OSError."""
     folder = unpack(path, scratch, progress=report, cancel=cancel)
     manifest = read_manifest(folder, path.name)
-    return Unpacked(path.name, path.stat().st_size, folder, scratch, manifest, _read_config(folder, manifest))
+    return Unpacked(
+        archive_name(path, model_store), path.stat().st_size, folder, scratch, manifest, _read_config(folder, manifest)
+    )
+
+
+def archive_name(path: Path, model_store: Path) -> str:
+    """Return how an archive is recorded: by its name in the store, or by its whole path."""
+    return path.name if path.parent == model_store else str(path)
 
 
 def add_archive(path: Path, model_store: Path, report: Callable[[Progress], None], cancel: Event) -> str:
@@ -67,12 +78,24 @@ def require_handler(spec: VersionSpec, folder: Path, module_path: Sequence[str])
     # The API document: a handler may also live on the PYTHONPATH. The module is looked for, never imported.
     # Python's own modules hold no handler, only functions that no request should reach.
     module = module_of(spec.handler)
-    if module.partition(".")[0] not in sys.stdlib_module_names and PathFinder.find_spec(module, module_path):
+    if module.partition(".")[0] not in sys.stdlib_module_names and _is_found(module, module_path):
         return
     raise InvalidArchiveError(
         f"{spec.archive} does not contain its handler {spec.handler!r}. "
         "Pack the handler's file into the archive, or name another one with the parameter handler."
     )
+
+
+def _is_found(module: str, module_path: Sequence[str]) -> bool:
+    """Whether a module, also one in packages, can be imported from the path."""
+    parts = module.split(".")
+    places: Sequence[str] | None = module_path
+    for depth in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:depth]), places) if places is not None else None
+        if spec is None:
+            return False
+        places = spec.submodule_search_locations
+    return True
 
 
 def whole_store(model_store: Path) -> list[StartModel]:

@@ -12,20 +12,23 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
+from urllib.parse import quote
 
 from engine.archives import names
-from engine.archives.private import PrivateFolder
+from engine.archives.private import PREFIX, PrivateFolder
 from engine.archives.progress import Meter, ProgressCallback, copy, sha256
+from engine.archives.urls import judge
 from engine.errors import ArchiveNotFoundError, BadRequestError, InvalidArchiveError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def locate(url: str, model_store: Path) -> Path:
-    """Return the archive, a file or a folder, that a registration's `url` names in the model store.
+def locate(url: str, model_store: Path, allowed: tuple[str, ...] | None = None) -> Path:
+    """Return the archive, a file or a folder, that a registration's `url` names on this machine.
 
-    TorchServe: of a local name the last component alone is looked up in the store; unlike there, a URL of an unknown
-    scheme never is.
+    TorchServe: a folder may be named by its whole path, and of any other local name the last component alone is looked
+    up in the store. Unlike there, a folder lies below the model store, or `allowed` (the setting allowed_urls) matches
+    it as a file:// URL; and a URL of an unknown scheme is never looked up.
 
     Raises:
         ArchiveNotFoundError: nothing usable of that name is there; the text says why.
@@ -35,6 +38,42 @@ def locate(url: str, model_store: Path) -> Path:
         raise ArchiveNotFoundError("empty url")
     if ".." in url:
         raise ArchiveNotFoundError(f"Relative path is not allowed in url: {names.printable(url)}")
+    folder = _whole_path(url)
+    if folder is not None and (_is_below(folder, model_store) or _is_allowed(folder, allowed)):
+        return folder
+    try:
+        return _in_store(url, model_store)
+    except ArchiveNotFoundError as error:
+        if folder is None:
+            raise
+        raise ArchiveNotFoundError(
+            f"{error}: the folder is not below the model store {model_store}. Move it there, set model_store to a "
+            "folder above it, or let allowed_urls match it as a file:// URL."
+        ) from None
+
+
+def _whole_path(url: str) -> Path | None:
+    """Return the folder that a whole path names, None for everything else."""
+    path = Path(url)
+    is_folder = url.startswith("/") and names.is_printable(url) and path.name != "" and path.is_dir()
+    return path if is_folder and not any(part.startswith(PREFIX) for part in path.parts) else None
+
+
+def _is_below(folder: Path, model_store: Path) -> bool:
+    real, store = folder.resolve(), model_store.resolve()
+    return real != store and real.is_relative_to(store)
+
+
+def _is_allowed(folder: Path, allowed: tuple[str, ...] | None) -> bool:
+    try:
+        judge(f"file://{quote(str(folder))}", allowed)
+    except ArchiveNotFoundError:
+        return False
+    return True
+
+
+def _in_store(url: str, model_store: Path) -> Path:
+    """Return what lies in the model store under the last component of `url`; raises ArchiveNotFoundError."""
     name = url.rpartition("/")[2]
     path = model_store / name
     if _SCHEME.match(url) or name.startswith(".") or names.component_problem(name) or not path.exists():

@@ -237,10 +237,10 @@ def test_an_archive_that_is_being_registered_by_name_outlives_the_model_whose_ur
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def slowly(path: Path, scratch: Path, report: ProgressCallback, cancel: Event) -> Unpacked:
+    def slowly(path: Path, store: Path, scratch: Path, report: ProgressCallback, cancel: Event) -> Unpacked:
         begun.set()
         assert go_on.wait(10)
-        return unpack_model(path, scratch, report, cancel)
+        return unpack_model(path, store, scratch, report, cancel)
 
     async def scenario(engine: Engine) -> None:
         await engine.register(from_url(tmp_path))

@@ -25,6 +25,7 @@ CONFIG = f"{ADDRESSES}grpc_inference_port=0\ngrpc_management_port=0\n"
 START = ["--start", "--ncs", "--model-store", "store", "--ts-config", "config.properties", "--models", "noop-1.0.mar"]
 # What an installer makes of the entry point of packaging/torchserve.
 SCRIPT = "import sys\nfrom engine.torchserve_command import main\nsys.exit(main())\n"
+CLASS = "org.pytorch.serve.ModelServer"
 PATIENCE = 30
 
 
@@ -75,8 +76,11 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
                 break
         else:
             raise AssertionError("".join(lines))
-        yield process, lines
-        process.stdout.close()
+        try:
+            yield process, lines
+        finally:
+            process.kill()
+            process.stdout.close()
 
 
 @pytest.mark.end_to_end
@@ -85,6 +89,8 @@ def test_a_server_in_the_background_is_ended_by_stop(folder: Path) -> None:
         assert command.wait(PATIENCE) == 0
         server = psutil.Process(int((folder / "tmp" / NAME).read_text()))
         assert os.getsid(server.pid) == server.pid
+        # SageMaker's toolkit looks for this word, in one process alone.
+        assert [one.pid for one in (server, *server.children(recursive=True)) if CLASS in one.cmdline()] == [server.pid]
         assert {file.name for file in (folder / "logs").iterdir()} >= {"ts_log.log", "access_log.log", "model_log.log"}
         already = "TorchServe is already running, please use torchserve --stop to stop TorchServe.\n"
         assert run(folder, *START) == (1, already)
@@ -98,9 +104,12 @@ def test_a_server_in_the_background_is_ended_by_stop(folder: Path) -> None:
 def test_a_server_in_the_foreground_leaves_upon_sigterm(folder: Path) -> None:
     with started(folder, "--foreground") as (command, lines):
         assert (folder / "tmp" / NAME).read_text() == str(command.pid)
-        assert any(re.match(r"\S+ \[INFO \] \w+ marina - Inference API: ", line) for line in lines)
         command.send_signal(signal.SIGTERM)
         assert command.wait(PATIENCE) == 0
+        assert command.stdout is not None
+        # A thread writes the lines of the log, before or after.
+        lines.extend(command.stdout)
+        assert any(re.match(r"\S+ \[INFO \] \w+ marina - Inference API: ", line) for line in lines), lines
         assert not (folder / "tmp" / NAME).exists()
 
 

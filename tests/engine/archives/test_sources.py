@@ -45,6 +45,36 @@ def test_a_folder_in_the_store_is_an_archive_too(store: Path) -> None:
     assert locate("model", store) == store / "model"
 
 
+def test_a_folder_below_the_store_is_found_by_its_whole_path(store: Path) -> None:
+    deep = store / "ab12" / "model"
+    deep.mkdir(parents=True)
+    (store / "model").mkdir()
+
+    assert locate(str(deep), store) == deep
+    assert locate(f"{deep}/", store) == deep
+    assert locate(str(deep), Path("/")) == deep
+
+
+def test_a_folder_elsewhere_needs_a_pattern_that_matches_it(store: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "other place"
+    folder.mkdir()
+    (store / "link").symlink_to(folder)
+
+    assert locate(str(folder), store, (f"file://{tmp_path}/.*",)) == folder
+    for allowed in (None, (), ("https://.*",)):
+        with pytest.raises(ArchiveNotFoundError, match=r"Model not found at: .*set model_store to a folder above it"):
+            locate(str(folder), store, allowed)
+    with pytest.raises(ArchiveNotFoundError):
+        locate(str(store / "link"), store)
+
+
+@pytest.mark.parametrize("name", [".incoming-1/model", "."])
+def test_neither_the_store_nor_what_is_on_its_way_is_a_model(store: Path, name: str) -> None:
+    (store / name).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(ArchiveNotFoundError):
+        locate(str(store / name), store)
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
