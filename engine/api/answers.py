@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from engine import errors
 
@@ -23,6 +24,9 @@ COMMON_HEADERS = {
 PATH_UNKNOWN = "Requested resource is not found, please refer to API document."
 METHOD_UNKNOWN = "Requested method is not allowed, please refer to API document."
 BODY_UNREADABLE = "The body cannot be read: its encoding or its length is not what the headers say."
+# The longest request line and the longest header that are read, in bytes, and how many headers a request may have.
+LONGEST_LINE, MOST_HEADERS = 8190, 500
+LONGEST_PROBLEM = 200
 # Why a request could not be served now and what helps, since TorchServe has one text for all of it.
 REASON_HEADER = "x-marina-reason"
 LONGEST_REASON = 500
@@ -100,6 +104,16 @@ def told(error: BaseException, request_id: str) -> tuple[int, str, str]:
         log.error("Request %s failed", request_id, exc_info=error)
         return 500, _OTHER, f"Marina failed to answer; its log names {request_id}."
     return 500, _OTHER, str(error)
+
+
+def http_problem(error: HttpProcessingError) -> str:
+    """Return in one line of ASCII why bytes are no HTTP request. aiohttp's own text may show the bytes below it."""
+    if isinstance(error, LineTooLong):
+        return f"The request line or a header is longer than {LONGEST_LINE} bytes."
+    said = error.message.partition("\n\n")[0].strip(" :\n")
+    if said == "Too many headers received":
+        return f"The request has more than {MOST_HEADERS} headers."
+    return f"The request is not valid HTTP: {_fit_for_a_header(said)[:LONGEST_PROBLEM]}."
 
 
 def reason_of(error: BaseException) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from typing_extensions import override
 
 from engine.api.bodies import add_piece
@@ -16,12 +17,18 @@ from engine.api.express import END_OF_HEAD, NOTHING, without_body
 from engine.api.inference import LARGE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import StreamReader, web
+
     from engine.api.connections import Connections
     from engine.api.express import ExpressLane, Wanted
     from engine.api.request import Begun
 
 # Where the status stands in an answer of HTTP/1.1.
 STATUS = slice(9, 12)
+# How many parts, each ending with the end of a head, are given to aiohttp's parser one by one.
+PARTS = 32
 
 
 class Connection(RequestHandler):
@@ -34,6 +41,7 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_begun",
+        "_body",
         "_closing",
         "_head",
         "_held",
@@ -42,13 +50,23 @@ class Connection(RequestHandler):
         "_pieces",
         "_received",
         "_served",
+        "_unreadable",
         "_unsent",
         "_wanted",
     )
 
-    def __init__(self, manager: Connections, lane: ExpressLane, **options: Any) -> None:
-        """`options` are aiohttp's."""
+    def __init__(
+        self,
+        manager: Connections,
+        lane: ExpressLane,
+        unreadable: Callable[[HttpProcessingError], web.StreamResponse],
+        **options: Any,
+    ) -> None:
+        """`unreadable` returns the answer to bytes that are no HTTP request; `options` are aiohttp's."""
         super().__init__(manager, **options)
+        self._unreadable = unreadable
+        # The body of the newest request that aiohttp's parser has found.
+        self._body: StreamReader | None = None
         self._lane: ExpressLane | None = lane
         # What has come and is not looked at yet.
         self._received = b""
@@ -101,7 +119,7 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         lane = self._lane
         if lane is None:
-            super().data_received(data)
+            self._parse(data)
         elif self._begun is not None:
             self._received += data
             if self.transport is not None:
@@ -135,6 +153,24 @@ class Connection(RequestHandler):
         if self._begun is None or self._lane is None:
             super().close()
         self._closing = True
+
+    @override
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if isinstance(exc, HttpProcessingError):
+            return self._unreadable(exc)
+        return super().handle_error(request, status, exc, message)
+
+    @override
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        # A body that breaks off is the client's mistake, also where the answer did not need the body.
+        if not isinstance(kw.get("exc_info"), RequestPayloadError):
+            super().log_exception(*args, **kw)
 
     @override
     async def shutdown(self, timeout: float | None = 15.0) -> None:
@@ -219,7 +255,31 @@ class Connection(RequestHandler):
         received, self._received, self._lane = begun + self._received, b"", None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
-        super().data_received(received)
+        self._parse(received)
+
+    def _parse(self, data: bytes) -> None:
+        """Give `data` to aiohttp's parser, head by head: where it fails, it forgets the requests of the same call."""
+        start = 0
+        for _ in range(PARTS):
+            found = data.find(END_OF_HEAD, start)
+            if found < 0:
+                break
+            end = found + len(END_OF_HEAD)
+            self._feed(data[start:end])
+            start = end
+        if start < len(data) or not data:
+            self._feed(data[start:])
+
+    def _feed(self, data: bytes) -> None:
+        """Give `data` to aiohttp's parser; a body within which that fails ends with an error, not never."""
+        super().data_received(data)
+        if not self._messages:
+            return
+        message, body = self._messages[-1]
+        if not isinstance(message, _ErrInfo):
+            self._body = body
+        elif self._body is not None and not self._body.is_eof():
+            self._body.set_exception(RequestPayloadError(message.message))
 
     def _may_hold(self, lane: ExpressLane, size: int) -> bool:
         """Note how many bytes the request holds that comes now; returns whether all together may."""

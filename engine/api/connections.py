@@ -58,7 +58,7 @@ class Connections(web.Server):
         request_factory: Callable[..., web.BaseRequest],
         **options: Any,
     ) -> None:
-        """`refusals` counts what is turned away or closed; `options` are aiohttp's, for each connection."""
+        """`refusals` counts what is turned away or closed; `options` are those of each connection."""
         super().__init__(answer, request_factory=request_factory, handler_cancellation=True)
         self._lane = lane
         self._options = options

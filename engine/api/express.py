@@ -41,7 +41,7 @@ _HEAD = re.compile(rb"(GET|POST|PUT) ((?:%s)+) HTTP/1\.1((?:%s)+)" % (_SEGMENT, 
 _LENGTH = re.compile(r"[0-9]{1,10}")
 _LENGTH_FIELD = re.compile(rb"\r\nContent-Length: [0-9]+", re.IGNORECASE)
 # With one of these a request may need more than its body's length and bytes to be understood.
-_OTHERWISE_READ = ("Transfer-Encoding", "Expect", "Upgrade", "Trailer")
+_OTHERWISE_READ = ("Transfer-Encoding", "Expect", "Upgrade", "Trailer", "Proxy-Connection")
 _FORMS = ("multipart/", "application/x-www-form-urlencoded")
 JSON = {"Content-Type": "application/json"}
 _EMPTY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from engine.api.answers import COMMON_HEADERS, FIRST_ERROR, error_of, json_response, new_request_id
 from engine.api.bodies import headers_of, query_inputs, read_inputs
@@ -27,6 +27,8 @@ OWN_HEADERS = frozenset(
     {"x-request-id", "pragma", "cache-control", "expires", "content-length", "connection", "transfer-encoding"}
 )
 LOWEST_STATUS = 100
+# RFC 9110: answers with these end with their head.
+WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 # Bytes of an answer from which on a copy costs more than a second call of the system, which are also those that are
 # written at once then: what the client does not take at once is copied. And those that go out with the head.
 LARGE, FIRST_BYTES = 256 * 1024, 1024
@@ -235,20 +237,29 @@ async def _large(reply: Reply, request: web.BaseRequest, request_id: str) -> web
 
 
 async def _streamed(reply: Reply, stream: Stream, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
-    """Send each piece as one chunk; a handler that fails on the way breaks the connection (TorchServe)."""
+    """Send each piece as one chunk; a handler that fails on the way breaks the connection (TorchServe).
+
+    HTTP/1.0 has no chunks: the end of the connection is the end of the answer.
+    """
     response = web.StreamResponse(
         status=status_of(reply),
         reason=reply.phrase,
         headers={**reply_headers(reply), "x-request-id": request_id},
     )
-    response.enable_chunked_encoding()
+    if request.version >= HttpVersion11:
+        response.enable_chunked_encoding()
+    else:
+        response.force_close()
     if response.status >= FIRST_ERROR:
         response.force_close()
+    has_body = request.method != "HEAD" and response.status not in WITHOUT_BODY
     try:
         await response.prepare(request)
-        await response.write(bytes(reply.body))
+        if has_body:
+            await response.write(bytes(reply.body))
         async for piece in stream:
-            await response.write(piece)
+            if has_body:
+                await response.write(piece)
         await response.write_eof()
     except (MarinaError, ConnectionError):
         # Either the handler failed half way, or the client has gone.

@@ -10,17 +10,30 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
 from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import ERROR
 
-from engine.api.answers import FIRST_ERROR, METHOD_UNKNOWN, PATH_UNKNOWN, error_of, error_response, new_request_id
+from engine.api.answers import (
+    FIRST_ERROR,
+    LONGEST_LINE,
+    METHOD_UNKNOWN,
+    MOST_HEADERS,
+    PATH_UNKNOWN,
+    error_of,
+    error_response,
+    http_problem,
+    new_request_id,
+)
 from engine.api.authorization import Guard
 from engine.api.callers import Callers
 from engine.api.connections import Connections
 from engine.api.express import ExpressLane
-from engine.api.operations import Operation
+from engine.api.operations import Body, Operation
 from engine.api.request import Held, Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.certificates import server_context
@@ -37,6 +50,8 @@ BACKLOG = 1024
 CLOSE_GRACE = 2.0
 # How long the rest of a body is read that nobody wants, so that its sender reads the answer, in seconds.
 LINGERING = 10.0
+CONTINUE = "100-continue"
+NOT_EXPECTED = f"The only expectation that Marina meets is {CONTINUE}."
 NO_MEMORY = "The requests that wait hold as much as they may (max_request_memory). Try again later."
 
 
@@ -105,6 +120,10 @@ class Listener:
             patience=settings.stalled_connection_timeout,
             refusals=self._engine.metrics.refusals,
             request_factory=self._request,
+            unreadable=self._unreadable,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_HEADERS,
             access_log=None,
             auto_decompress=False,
             lingering_time=min(LINGERING, settings.stalled_connection_timeout),
@@ -140,6 +159,9 @@ class Listener:
 
     def _request(self, *parts: Any) -> web.BaseRequest:
         message, payload, protocol, writer, task = parts
+        if message is ERROR:
+            # The version of bytes that are no request is not known; aiohttp takes it for 1.0.
+            message = message._replace(version=HttpVersion11)
         loop = asyncio.get_running_loop()
         limit = self._max_request_size
         request = Request(message, payload, protocol, writer, task, loop, client_max_size=limit)
@@ -202,6 +224,38 @@ class Listener:
             return error_response(503, "ServiceUnavailableException", NO_MEMORY, new_request_id())
         return None
 
+    def _unreadable(self, error: HttpProcessingError) -> web.Response:
+        """Return the answer to bytes that are no HTTP request. TorchServe's answer has the same code and type."""
+        request_id, problem = new_request_id(), http_problem(error)
+        log.warning("Refused request %s at %s: %s", request_id, self.url, problem)
+        self._engine.metrics.answers.count(400)
+        return error_response(400, "BadRequestException", problem, request_id)
+
+    async def _operate(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer with what the operation says that the request is for; raises what stands in its way."""
+        operation, values = self._router.find(request.method, request.path)
+        if (refused := await self._body_refusal(request, operation)) is not None:
+            return refused
+        return await operation.handler(self._engine, request, values)
+
+    async def _body_refusal(self, request: web.BaseRequest, operation: Operation) -> web.Response | None:
+        """Return the answer to a request whose body is not read, else let a client that waits for it send the body.
+
+        RFC 9110, 10.1.1: HTTP/1.0 has no such wait. Raises HTTPRequestEntityTooLarge when the length says as much.
+        """
+        expected = request.headers.get("Expect", "").lower() if request.version >= HttpVersion11 else ""
+        if expected not in {"", CONTINUE}:
+            return error_response(417, "ExpectationFailedException", NOT_EXPECTED, new_request_id())
+        told = request.content_length or 0
+        if told > self._max_request_size and (expected or operation.body is not Body.NONE):
+            raise web.HTTPRequestEntityTooLarge(max_size=self._max_request_size, actual_size=told)
+        if expected and request.can_read_body and not request.content.total_bytes:
+            with suppress(ConnectionError):
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # aiohttp takes a request with output for one that is answered.
+            request.writer.output_size = 0
+        return None
+
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         if (refused := self._refusal_of(request)) is not None:
             return refused
@@ -210,8 +264,7 @@ class Listener:
                 if refusal.status >= FIRST_ERROR:
                     self._engine.metrics.refusals[Refused.TOKEN] += 1
                 return refusal
-            operation, values = self._router.find(request.method, request.path)
-            return await operation.handler(self._engine, request, values)
+            return await self._operate(request)
         except PathUnknownError:
             return error_response(404, "ResourceNotFoundException", PATH_UNKNOWN, new_request_id())
         except MethodUnknownError as error:

@@ -76,7 +76,9 @@ class Request(web.BaseRequest):
     begun: Begun | None = None
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        # aiohttp has said "close" by now where it will; TorchServe says the other thing too.
+        # aiohttp names what differs from the default of the request's HTTP version; TorchServe always names it.
+        if not response.keep_alive:
+            response.headers.setdefault("Connection", "close")
         complete(response.headers, self.cors)
         # Which libraries at which versions answer is nobody's business; what a handler says of itself stays.
         if response.headers.get("Server") == SERVER_SOFTWARE:
