@@ -16,6 +16,7 @@ import psutil
 
 from engine import SERVER_VERSION, VERSION
 from engine.errors import SettingsError
+from engine.exposure import require_guarded
 from engine.frozen import is_frozen
 from engine.pid_file import PidFile
 from engine.settings import Settings, commandline
@@ -38,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         line = commandline.parse(given, TORCHSERVE)
     except SettingsError as error:
-        sys.stderr.write(f"{TORCHSERVE}: {error}\n")
-        return USAGE_ERROR
+        return _refuse(error, USAGE_ERROR)
     pid_file = PidFile.of_user(TORCHSERVE)
     if line.show_version:
         return _say(f"TorchServe Version is {SERVER_VERSION}\nMarina {VERSION}")
@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _say(text: str, code: int = 0) -> int:
     sys.stdout.write(f"{text}\n")
+    return code
+
+
+def _refuse(reason: object, code: int = 1) -> int:
+    sys.stderr.write(f"{TORCHSERVE}: {reason}\n")
     return code
 
 
@@ -79,18 +84,20 @@ def _start(given: Sequence[str], pid_file: PidFile, *, foreground: bool) -> int:
     settings = read_settings(TORCHSERVE, given)
     if settings.model_store is None:
         return _say("Missing mandatory parameter --model-store", 1)
+    try:
+        require_guarded(settings)
+    except SettingsError as error:
+        return _refuse(error)
     if pid_file.process() is not None:
         return _say("TorchServe is already running, please use torchserve --stop to stop TorchServe.", 1)
     pid = os.getpid() if foreground else _background(given)
     try:
         pid_file.write(pid)
     except OSError as error:
-        reason = f"{pid_file.path} cannot be written: {error.strerror}. Set TMPDIR to another folder."
-        sys.stderr.write(f"{TORCHSERVE}: {reason}\n")
         # Without the file nothing could end it.
         if not foreground:
             os.kill(pid, signal.SIGTERM)
-        return 1
+        return _refuse(f"{pid_file.path} cannot be written: {error.strerror}. Set TMPDIR to another folder.")
     return _serve(settings, pid_file) if foreground else 0
 
 

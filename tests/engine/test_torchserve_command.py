@@ -126,12 +126,14 @@ def test_the_version_is_torchserves_and_marinas(folder: Path) -> None:
         (["--model-store", "none"], 1, "there is no folder"),
         (["--ts-config", "none", "--model-store", "store"], 1, "there is no such file"),
         (["--log-config", "none", "--model-store", "store"], 1, "--log-config file not found: "),
+        (["--model-store", "store", "--ts-config", "open.properties"], 1, "set insecure_network=true too"),
         (["--bogus"], 2, "unrecognized arguments: --bogus"),
         (["--start", "--stop"], 2, "not allowed with argument --start"),
     ],
 )
 def test_mistakes_have_torchserves_exit_codes(folder: Path, options: list[str], code: int, reason: str) -> None:
     (folder / "config.properties").unlink()
+    (folder / "open.properties").write_text("inference_address=http://0.0.0.0:0\ndisable_token_authorization=true\n")
     found, text = run(folder, *options)
     assert (found, reason in text) == (code, True), text
     assert not (folder / "tmp" / NAME).exists()
