@@ -33,6 +33,8 @@ def open_doors(settings: Settings) -> list[str]:
         doors.append(
             "allowed_urls lets archives come from files, this machine or private networks: " + ", ".join(patterns)
         )
+    if settings.model_store is not None and settings.model_store.parent == settings.model_store:
+        doors.append(f"model_store lets every folder of this machine be registered as a model: {settings.model_store}")
     if ANY in settings.allowed_hosts:
         doors.append("allowed_hosts lets callers in under any name, so web pages can reach Marina by a name of theirs")
     if settings.cors_allowed_origin == ANY:

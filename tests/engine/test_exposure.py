@@ -22,6 +22,7 @@ def test_marinas_own_settings_open_nothing() -> None:
 def test_each_door_is_named_by_its_setting() -> None:
     settings = make_settings(
         allowed_urls=("file://.*",),
+        model_store=Path("/"),
         allowed_hosts=("*",),
         cors_allowed_origin="*",
         management_address=WIDE,
@@ -29,7 +30,7 @@ def test_each_door_is_named_by_its_setting() -> None:
         insecure_network=True,
     )
     assert [door.split()[0] for door in open_doors(settings)] == [
-        "allowed_urls", "allowed_hosts", "cors_allowed_origin", "insecure_network",
+        "allowed_urls", "model_store", "allowed_hosts", "cors_allowed_origin", "insecure_network",
     ]  # fmt: skip
 
 
