@@ -5,7 +5,7 @@ and fork server exchange datagrams of JSON over one socket pair (SOCK_SEQPACKET)
 
     engine to fork server    {"folder", "environment"} with three descriptors: channel, standard output, standard error
     fork server to engine    {"ready": [names of the modules that a worker finds imported]}, once
-                             {"pid"} or {"failed": why}, the answer to an order
+                             {"pid"} with the process's pidfd, or {"failed": why}: the answer to an order
                              {"exited": pid, "code": exit code, negative for a signal}
 
 It leaves when its socket closes; its workers leave when theirs do, and those that cannot are ended then.
@@ -118,7 +118,10 @@ class ForkServer:
             return True
         order.close()
         self._children.add(pid)
-        self._tell({"pid": pid})
+        # Opened before the process can be reaped, so that the engine never mistakes another process for it.
+        pidfd = os.pidfd_open(pid)
+        self._tell({"pid": pid}, pidfd)
+        os.close(pidfd)
         return False
 
     def _bury(self) -> None:
@@ -149,10 +152,10 @@ class ForkServer:
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _tell(self, message: dict[str, Any], *descriptors: int) -> None:
         # An engine that is gone is noticed where orders are read.
         with contextlib.suppress(ConnectionError):
-            self._control.send(json.dumps(message).encode())
+            socket.send_fds(self._control, [json.dumps(message).encode()], list(descriptors))
 
 
 def receive_order(control: socket.socket) -> Order | None:

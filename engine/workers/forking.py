@@ -15,18 +15,22 @@ import os
 import socket
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from engine.deadlines import time_limit
 from engine.threads import Threads
-from engine.workers.launcher import RUNTIME, SessionProcess, SpawnedProcess, SpawnLauncher
-from engine.workers.output import Lines
+from engine.workers.forked_process import forked
+from engine.workers.launcher import RUNTIME, SpawnedProcess, SpawnLauncher
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from engine.workers.channel import Channel
+    from engine.workers.forked_process import ForkedProcess
     from engine.workers.launcher import LaunchSpec, Output, WorkerProcess
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,11 @@ log = logging.getLogger(__name__)
 # threads wait is read at the same moment, once for all (engine/workers/environment.py says why it matters).
 SHARED = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 MAX_MESSAGE = 64 * 1024
+# How long the fork server may take, in seconds, to import what workers share, to fork one, and to end once its engine
+# has closed the connection. One that takes longer is killed, and replaced for the next worker.
+IMPORT_LIMIT = 60.0
+FORK_LIMIT = 10.0
+END_LIMIT = 3.0
 MODULE_ENDINGS = (".py", ".pyc", ".so")
 
 
@@ -81,7 +90,7 @@ class ForkLauncher:
         if server is None:
             raise ForkServerGoneError
         modules = await self._threads.run(_modules_in, spec.folder)
-        if await server.imported & modules:
+        if await server.imported() & modules:
             # The archive's own module would never be imported: the one of that name is there already.
             return await self._spawn.launch(spec, channel, output)
         return await server.fork(spec, channel, output)
@@ -100,7 +109,7 @@ class ForkServer:
         self._process: SpawnedProcess | None = None
         self._ready: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
         self._ordering = asyncio.Lock()
-        self._answer: asyncio.Future[int] | None = None
+        self._answer: asyncio.Future[ForkedProcess] | None = None
         self._children: dict[int, ForkedProcess] = {}
 
     @property
@@ -132,10 +141,9 @@ class ForkServer:
         self._control, self._process = ours, process
         loop.add_reader(ours, self._read)
 
-    @property
-    def imported(self) -> Awaitable[frozenset[str]]:
-        """The top-level modules that a fork finds imported; raises ForkServerGoneError."""
-        return asyncio.shield(self._ready)
+    async def imported(self) -> frozenset[str]:
+        """Return the top-level modules that a fork finds imported; raises ForkServerGoneError."""
+        return await self._in_time(asyncio.shield(self._ready), IMPORT_LIMIT, "import its modules")
 
     async def fork(self, spec: LaunchSpec, channel: Channel, output: Output) -> ForkedProcess:
         """Fork a worker and connect `channel` to it; raises ForkServerGoneError, or OSError when it cannot."""
@@ -145,8 +153,7 @@ class ForkServer:
         order = {"folder": str(spec.folder), "environment": dict(spec.environment)}
         try:
             async with self._ordering:
-                pid = await self._order(order, [theirs.fileno(), pipes[0][1], pipes[1][1]])
-                process = self._children[pid] = ForkedProcess(pid, partial(self._children.pop, pid))
+                process = await self._order(order, [theirs.fileno(), pipes[0][1], pipes[1][1]])
         except BaseException:
             ours.close()
             for read, _ in pipes:
@@ -165,17 +172,37 @@ class ForkServer:
     async def close(self) -> None:
         """Hang up and wait until the process has gone."""
         self._hang_up()
-        if self._process is not None:
+        if self._process is None:
+            return
+        try:
+            async with time_limit(END_LIMIT):
+                await self._process.wait()
+        except TimeoutError:
+            log.warning("The fork server (process %d) did not end in %g s and is killed", self._process.pid, END_LIMIT)
+            self._process.kill()
             await self._process.wait()
 
-    async def _order(self, order: dict[str, Any], descriptors: list[int]) -> int:
+    async def _in_time(self, reply: Awaitable[T], seconds: float, what: str) -> T:
+        """Return a reply of the fork server. One that stands still is killed, which raises ForkServerGoneError."""
+        try:
+            async with time_limit(seconds):
+                return await reply
+        except TimeoutError:
+            pid = self._process.pid if self._process else 0
+            log.error("The fork server (process %d) is killed: it did not %s within %g s", pid, what, seconds)
+            self._hang_up()
+            if self._process is not None:
+                self._process.kill()
+            raise ForkServerGoneError from None
+
+    async def _order(self, order: dict[str, Any], descriptors: list[int]) -> ForkedProcess:
         if self._control is None:
             raise ForkServerGoneError
         self._answer = asyncio.get_running_loop().create_future()
         try:
             # One order at a time is under way, so there is always room for it.
             socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
-            return await self._answer
+            return await self._in_time(self._answer, FORK_LIMIT, "fork a worker")
         except ConnectionError:
             self._hang_up()
             raise ForkServerGoneError from None
@@ -186,7 +213,7 @@ class ForkServer:
         control = self._control
         while control is not None and control is self._control:
             try:
-                message = control.recv(MAX_MESSAGE)
+                message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
             except BlockingIOError:
                 return
             except ConnectionError:
@@ -195,26 +222,32 @@ class ForkServer:
                 log.warning("The fork server is gone; its workers go on, and the next worker starts another one")
                 self._hang_up()
                 return
-            self._take(json.loads(message))
+            self._take(json.loads(message), descriptors)
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
         match message:
             case {"ready": list(names)}:
                 if not self._ready.done():
                     self._ready.set_result(frozenset(names))
             case {"pid": int(pid)}:
-                self._resolve(lambda answer: answer.set_result(pid))
+                # Known from now on: its end may be the next message.
+                process = forked(pid, descriptors[0], self._children)
+                if not self._resolve(lambda answer: answer.set_result(process)):
+                    process.kill()
             case {"failed": str(why)}:
                 self._resolve(lambda answer: answer.set_exception(OSError(why)))
             case {"exited": int(pid), "code": int(code)} if pid in self._children:
                 self._children[pid].ended(code)
 
-    def _resolve(self, settle: Callable[[asyncio.Future[int]], None]) -> None:
-        if self._answer is not None and not self._answer.done():
-            settle(self._answer)
+    def _resolve(self, settle: Callable[[asyncio.Future[ForkedProcess]], None]) -> bool:
+        """Settle the order that is under way; returns whether there is one."""
+        if self._answer is None or self._answer.done():
+            return False
+        settle(self._answer)
+        return True
 
     def _hang_up(self) -> None:
-        """Let go of the fork server; who waits for it is told, and its workers are watched from here."""
+        """Close the connection to the fork server; its workers go on without it."""
         control, self._control = self._control, None
         if control is None:
             return
@@ -225,75 +258,7 @@ class ForkServer:
             self._ready.exception()  # nobody may be waiting
         self._resolve(lambda answer: answer.set_exception(ForkServerGoneError()))
         for child in list(self._children.values()):
-            child.watch()
-
-
-class ForkedProcess(SessionProcess["int | None"]):
-    """A worker that the fork server has forked, and what it prints."""
-
-    def __init__(self, pid: int, forget: Callable[[], object]) -> None:
-        """`forget` is called once when the process has ended."""
-        super().__init__(pid)
-        self._forget = forget
-        self._streams: list[asyncio.ReadTransport] = []
-        self._open = 0
-
-    async def listen(self, stream: str, line: Callable[[str], None], descriptor: int) -> None:
-        """Give each line that comes out of the pipe `descriptor`, which is closed in the end, to `line`."""
-        self._open += 1
-        self._printing[stream] = lines = Lines(line)
-        pipe = os.fdopen(descriptor, "rb", 0)
-        reading = asyncio.get_running_loop().connect_read_pipe(lambda: Printed(lines, self._silent), pipe)
-        self._streams.append((await reading)[0])
-
-    def ended(self, returncode: int | None) -> None:
-        """Take note that the process has ended."""
-        if not self._returncode.done():
-            self._returncode.set_result(returncode)
-            self._forget()
-
-    def watch(self) -> None:
-        """Find out by itself when the process ends: nobody tells any more."""
-        loop = asyncio.get_running_loop()
-        try:
-            watcher = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            self.ended(None)
-            return
-        loop.add_reader(watcher, self._orphan_ended, watcher)
-
-    def _orphan_ended(self, watcher: int) -> None:
-        asyncio.get_running_loop().remove_reader(watcher)
-        os.close(watcher)
-        self.kill()
-        self.ended(None)
-
-    def _close(self) -> None:
-        for stream in self._streams:
-            stream.close()
-
-    def _silent(self) -> None:
-        self._open -= 1
-        if not self._open:
-            self._read.set()
-
-
-class Printed(asyncio.Protocol):
-    """One stream of a process, read to its end."""
-
-    def __init__(self, lines: Lines, silent: Callable[[], None]) -> None:
-        """`silent` is called when the stream has ended."""
-        self._lines = lines
-        self._silent = silent
-
-    def data_received(self, data: bytes) -> None:
-        """Take what the process printed (asyncio's call)."""
-        self._lines.feed(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Give the last line, even without a line end (asyncio's call)."""
-        self._lines.end()
-        self._silent()
+            child.is_reported_no_more()
 
 
 def _modules_in(folder: Path) -> frozenset[str]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
 
 from engine.errors import PredictionError
-from engine.workers.forking import ForkedProcess, ForkLauncher, can_fork
-from engine.workers.launcher import SpawnedProcess
+from engine.snapshots import WorkerState
+from engine.workers.forked_process import ForkedProcess
+from engine.workers.forking import ForkLauncher, can_fork
+from engine.workers.launcher import LaunchSpec, SpawnedProcess
 from tests.support.loops import real_time
 from tests.support.versions import Setting, ends, running_version
+
+if TYPE_CHECKING:
+    from engine.workers.channel import Channel
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.skipif(not can_fork(), reason="the fork server needs Linux")]
 
@@ -134,3 +142,82 @@ async def test_a_server_that_cannot_be_started_leaves_its_workers_to_a_spawn(
     async with running_version(tmp_path, HANDLER, fork=True) as setting:
         await setting.scale(1)
         assert isinstance(setting.worker._process, SpawnedProcess)
+
+
+# A fork server whose child has ended before its birth is reported.
+HASTY = """
+import json, os, socket, sys
+
+control = socket.socket(fileno=int(sys.argv[sys.argv.index("--channel-fd") + 1]))
+control.send(json.dumps({"ready": []}).encode())
+_, descriptors, _, _ = socket.recv_fds(control, 262144, 3)
+pid = os.fork()
+if pid == 0:
+    os._exit(3)
+pidfd = os.pidfd_open(pid)
+os.waitpid(pid, 0)
+for descriptor in descriptors:
+    os.close(descriptor)
+socket.send_fds(control, [json.dumps({"pid": pid}).encode()], [pidfd])
+control.send(json.dumps({"exited": pid, "code": 3}).encode())
+control.recv(1)
+"""
+
+
+@real_time
+async def test_a_death_that_arrives_together_with_the_birth_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hasty.py").write_text(HASTY)
+    monkeypatch.setattr("engine.workers.forking.RUNTIME", tmp_path / "hasty.py")
+    launcher = ForkLauncher(sys.executable, {"PATH": "/bin"})
+    channel = asyncio.Protocol()
+    process = await launcher.launch(
+        LaunchSpec(sys.executable, tmp_path, {"PATH": "/bin"}), cast("Channel", channel), lambda *_: None
+    )
+    assert await asyncio.wait_for(process.wait(), 10) == 3
+    process.kill()
+    await launcher.close()
+
+
+@real_time
+async def test_a_server_that_stands_still_is_killed_and_its_worker_spawned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("engine.workers.forking.FORK_LIMIT", 0.3)
+    async with running_version(tmp_path, HANDLER, fork=True) as setting:
+        await setting.scale(1)
+        first, pid = server_pid(setting), setting.worker.snapshot().pid
+        os.kill(first, signal.SIGSTOP)
+        await setting.scale(2)
+        assert isinstance(list(setting.pool.workers.values())[1]._process, SpawnedProcess)
+        await ends(first)
+        assert setting.worker.snapshot().pid == pid, "the workers that it forked go on"
+        await setting.scale(3)
+        assert parent_of(setting, 2) == server_pid(setting) != first
+    assert f"The fork server (process {first}) is killed: it did not fork a worker within 0.3 s" in caplog.text
+
+
+@real_time
+async def test_the_death_of_a_worker_is_seen_while_the_server_stands_still(tmp_path: Path) -> None:
+    async with running_version(tmp_path, HANDLER, fork=True) as setting:
+        await setting.scale(1)
+        first, pid = server_pid(setting), setting.worker.snapshot().pid
+        assert pid is not None
+        try:
+            os.kill(first, signal.SIGSTOP)
+            os.kill(pid, signal.SIGKILL)
+            await setting.until(lambda: setting.worker.state is not WorkerState.READY)
+        finally:
+            os.kill(first, signal.SIGCONT)
+        await setting.until(lambda: setting.worker.state is WorkerState.READY)
+
+
+@real_time
+async def test_marina_ends_though_the_server_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.workers.forking.END_LIMIT", 0.3)
+    async with running_version(tmp_path, HANDLER, fork=True) as setting:
+        await setting.scale(1)
+        first = server_pid(setting)
+        os.kill(first, signal.SIGSTOP)
+    await ends(first)
