@@ -6,11 +6,13 @@ import sys
 
 from engine import torchserve_command
 from engine.settings.commandline import TORCHSERVE
+from engine.standard_streams import open_standard_streams
 from engine.startup import read_settings
 
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
+    open_standard_streams()
     if sys.argv[1:2] == [TORCHSERVE]:
         return torchserve_command.main(sys.argv[2:])
     settings = read_settings("marina-server")

@@ -6,6 +6,7 @@ on without that file.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import sys
@@ -48,6 +49,43 @@ class LineQueue(QueueHandler):
         self._lines.put(record)
 
 
+class _CountsLosses(logging.Handler):
+    """A handler that logs once that its lines cannot be written, and how many are missing once they can be again.
+
+    Runs in the thread that writes; `logging` would print a traceback for each line.
+    """
+
+    target = ""
+    _failed = False
+    _lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line (the listener's call)."""
+        self._failed = False
+        super().emit(record)
+        if self._failed:
+            self._lost += 1
+        elif self._lost:
+            log.warning("%d log lines are missing in %s, which could not be written", self._lost, self.target)
+            self._lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's name and signature
+        """Take note of an error (the handler's call while it is handled)."""
+        self._failed = True
+        if not self._lost:
+            log.warning("Log lines cannot be written to %s: %s", self.target, sys.exc_info()[1])
+
+
+class _FileTarget(_CountsLosses, RotatingFileHandler):
+    """A log file."""
+
+
+class _ConsoleTarget(_CountsLosses, logging.StreamHandler[TextIO]):
+    """The console."""
+
+    target = "the console"
+
+
 class Logs:
     """Collects every log line of the process from `open` to `close`."""
 
@@ -71,7 +109,7 @@ class Logs:
             except OSError as error:
                 problems.append(f"There is no log file {file.path}: {error.strerror or error}.")
         if self._console:
-            targets.append(_fitted(logging.StreamHandler(self._console), layout.console, layout.console_form))
+            targets.append(_fitted(_ConsoleTarget(self._console), layout.console, layout.console_form))
         lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
         self._handler = LineQueue(lines)
         self._listener = QueueListener(lines, *targets)
@@ -84,7 +122,8 @@ class Logs:
     def _opened(self, file: LogFile) -> logging.Handler:
         in_home = file.path.parent == self._folder
         file.path.parent.mkdir(mode=0o700 if in_home else 0o755, parents=True, exist_ok=True)
-        handler = RotatingFileHandler(file.path, maxBytes=file.max_bytes, backupCount=file.kept, encoding="utf-8")
+        handler = _FileTarget(file.path, maxBytes=file.max_bytes, backupCount=file.kept, encoding="utf-8")
+        handler.target = str(file.path)
         return _fitted(handler, file.loggers, file.form)
 
     def _set_levels(self, layout: LogLayout) -> None:
@@ -102,7 +141,9 @@ class Logs:
         if self._listener is not None:
             self._listener.stop()
             for handler in self._listener.handlers:
-                handler.close()
+                # A full disk refuses the last lines once more.
+                with contextlib.suppress(OSError, ValueError):
+                    handler.close()
             self._listener = None
         while self._levels:
             name, level = self._levels.popitem()

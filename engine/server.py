@@ -17,6 +17,7 @@ from engine.home_lock import HomeLock
 from engine.host import Host
 from engine.logs import Logs
 from engine.settings import Settings
+from engine.standard_streams import write_line
 
 log = logging.getLogger("marina")
 
@@ -64,9 +65,8 @@ async def serve(settings: Settings, home: Home) -> int:
         return 1
     for name, address in host.addresses.items():
         log.info("%s API: %s", name[:1].upper() + name[1:], address)
-    # TorchServe's line; scripts wait for it. In one piece, for the log may go to the same console.
-    sys.stdout.write("Model server started.\n")
-    sys.stdout.flush()
+    # TorchServe's line; scripts wait for it.
+    write_line("Model server started.")
     await asked_to_stop.wait()
     await host.stop()
     return 0

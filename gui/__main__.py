@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import MarinaError
 from engine.home import Home
+from engine.standard_streams import open_standard_streams
 from engine.startup import read_settings
 from gui.desktop import second_start
 from gui.desktop.handover import Handover
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Run Marina, or hand over to the window that runs already; returns the exit status."""
+    open_standard_streams()
     settings = read_settings("marina")
     home = Home.find(os.environ)
     # A run without a record can lose none, so it takes no home from anybody.
