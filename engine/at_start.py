@@ -1,4 +1,8 @@
-"""Which models are registered when Marina starts: a snapshot of TorchServe's, or what `load_models` says. Blocking."""
+"""Which models are registered when Marina starts: a snapshot of TorchServe's, or what `load_models` says. Blocking.
+
+A snapshot that was named counts beside the record. The last one, which counts because none was named, is for a record
+that was never used: afterwards the record tells which models there are.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +33,17 @@ class AtStart:
         return self.registration.url
 
 
-def models_at_start(settings: Settings, model_store: Path) -> list[AtStart]:
+def models_at_start(settings: Settings, model_store: Path, *, record_was_used: bool) -> list[AtStart]:
     """Return what to register, in order. A snapshot counts instead of `load_models` (TorchServe).
 
-    Raises SettingsError when a snapshot names an archive that the model store does not have: TorchServe does not start
-    then either, rather than come up with half of the models.
+    Raises SettingsError when a snapshot that was named has an archive that the model store does not have: TorchServe
+    does not start then either, rather than come up with half of the models.
     """
+    if settings.reads_last_snapshot and record_was_used:
+        return []
     if settings.model_snapshot:
-        _require_files(settings, model_store)
+        if not settings.reads_last_snapshot:
+            _require_files(settings, model_store)
         return [AtStart(_registration(model), model) for model in settings.model_snapshot]
     if any(model.file == "ALL" for model in settings.load_models):
         return [_named(model) for model in whole_store(model_store)]

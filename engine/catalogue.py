@@ -6,6 +6,7 @@ A change checks, records the new target in the store, and only then acts; one ch
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,11 +14,12 @@ from engine.acts import told_to_the_caller
 from engine.errors import TimedOutError, UnavailableError
 from engine.registry.feed import Feed
 from engine.registry.registry import Registry
+from engine.snapshot_files import Entry
 from engine.snapshots import Changes
 from engine.tasks import TaskGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from engine.arrivals import Arrivals
     from engine.assembly import Assembly
@@ -49,10 +51,12 @@ class Catalogue:
         metrics: Metrics,
         *,
         exit_timeout: float,
+        after_change: Callable[[], Awaitable[None]],
     ) -> None:
         """`versions` are kept here and may be read elsewhere.
 
         `store` None records nothing. Processes of a version that goes may take `exit_timeout` seconds after their kill.
+        `after_change` runs after each change, before the next, and never raises.
         """
         self.store = store
         self.feed = Feed()
@@ -64,8 +68,14 @@ class Catalogue:
         self._arrivals = arrivals
         self._metrics = metrics
         self._exit_timeout = exit_timeout
+        self._after_change = after_change
         self._writing = asyncio.Lock()
         self._stopping = False
+
+    @property
+    def was_used(self) -> bool:
+        """Whether the record was ever written to, so that it is what tells which models there are."""
+        return self.store is not None and self.store.was_used
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -103,6 +113,15 @@ class Catalogue:
         """Return every version of a model. Raises NotFoundError."""
         return [self._versions[spec.key] for spec in self._registry.versions(name)]
 
+    def entries(self) -> list[Entry]:
+        """Return what a snapshot file says of each version, oldest registration first within a model."""
+        default_of = self._registry.default_of
+        versions = self._versions
+        return [
+            Entry(spec, versions[spec.key].pool.target, default_of(spec.name) == spec.version)
+            for spec in self._registry
+        ]
+
     def snapshot(self, version: Version) -> VersionSnapshot:
         """Return a version as it is now."""
         name, number = version.spec.key
@@ -134,7 +153,7 @@ class Catalogue:
 
     async def admit(self, saved: SavedVersion, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
         """Record a version, then let it serve; returns the workers that are to come up."""
-        async with self._writing:
+        async with self._changing():
             self.require_running()
             self._registry.require_free(spec.key)
             if self.store:
@@ -153,7 +172,7 @@ class Catalogue:
         self, name: str, version: str | None, target: Target, drain_timeout: float | None
     ) -> tuple[Version, list[Worker]]:
         """Take a new target; returns the version, and the workers that are to come up."""
-        async with self._writing:
+        async with self._changing():
             self.require_running()
             running = self.find(name, version)
             if self.store:
@@ -164,7 +183,7 @@ class Catalogue:
 
     async def set_default(self, name: str, version: str) -> None:
         """Make a version the default one."""
-        async with self._writing:
+        async with self._changing():
             key = self._registry.require_version(name, version)
             if self.store:
                 await self.store.set_default(key)
@@ -173,7 +192,7 @@ class Catalogue:
 
     async def unregister(self, name: str, version: str | None, drain_timeout: float | None) -> None:
         """Remove a version and wait until its workers are gone; raises TimedOutError as `Engine.unregister` does."""
-        async with self._writing:
+        async with self._changing():
             spec = self._registry.require_removable(name, version)
             if self.store:
                 await self.store.remove(spec.key)
@@ -183,7 +202,7 @@ class Catalogue:
     async def withdraw(self, version: Version) -> None:
         """Take back a registration whose workers did not come up, unless somebody else has done so meanwhile."""
         key = version.spec.key
-        async with self._writing:
+        async with self._changing():
             if self._versions.get(key) is not version:
                 return
             if self.store:
@@ -205,6 +224,13 @@ class Catalogue:
             await self.store.close()
 
     # Behind the changes
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        """Make one change at a time; what follows a change sees it whole."""
+        async with self._writing:
+            yield
+            await self._after_change()
 
     def _serve(self, spec: VersionSpec, target: Target, unpacked: Unpacked) -> list[Worker]:
         version = self._versions[spec.key] = self._assembly.make(spec, unpacked, self._version_changed)

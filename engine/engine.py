@@ -29,6 +29,7 @@ from engine.registration import PROCESSING, RANGES, Registration, registration_o
 from engine.restoring import Restoring
 from engine.sampling import SAMPLE_SECONDS, Sampler
 from engine.serving.jobs import Input, Job, Reply
+from engine.snapshot_files import SnapshotFiles, configuration, snapshot_folder
 from engine.snapshots import Changes, Key
 from engine.store import Store
 from engine.tasks import TaskGroup
@@ -97,6 +98,8 @@ class Engine:
             self.metrics,
             self._arrivals.environment_of,
         )
+        said = configuration(settings, self.home.model_store)
+        self._snapshot_files = SnapshotFiles(snapshot_folder(settings, self.home), said)
         self._catalogue = Catalogue(
             self._versions,
             Store(self.home.database) if settings.record else None,
@@ -104,6 +107,7 @@ class Engine:
             self._arrivals,
             self.metrics,
             exit_timeout=settings.unregister_model_timeout,
+            after_change=self._snapshot_files.changed,
         )
         self._acts = Acts(self._catalogue.feed.wake)
         self._registering = Registering(
@@ -128,13 +132,22 @@ class Engine:
         saved = await self._catalogue.open()
         await self._arrivals.open()
         came_back = await self._restoring.restore(saved, self._registering, wanted=self.settings.restore)
-        for model in await self._threads.run(models_at_start, self.settings, self.home.model_store):
+        for model in await self._threads.run(
+            models_at_start, self.settings, self.home.model_store, record_was_used=self._catalogue.was_used
+        ):
             await self._registering.load_at_start(model)
         if came_back or not self.settings.record:
             await self._arrivals.sweep()
         self._tasks.start(self._restoring.last(), "whether this start lasts")
         if self.settings.watch_model_store:
             self._tasks.repeat(self._offers.look, "looks at the model store", LOOK_SECONDS)
+
+    async def write_snapshots(self) -> None:
+        """Write TorchServe's snapshot of a start now, and from now on one after each change and at the end.
+
+        The ports are open by now (TorchServe). Nothing is written with `--ncs`.
+        """
+        await self._snapshot_files.begin(self._catalogue.entries)
 
     async def stop(self) -> None:
         """Give requests in flight a few seconds, end every worker and close the record. Safe to call twice."""
@@ -144,6 +157,7 @@ class Engine:
         self._catalogue.refuse()
         await self._tasks.aclose()
         await self._acts.aclose()
+        await self._snapshot_files.close()
         await self._catalogue.stop(STOP_GRACE)
         await self._assembly.aclose()
         await self._restoring.end_in_order()

@@ -93,6 +93,7 @@ class Host:
                 log.info("Requests need a token; the tokens are in %s", self._keys.path)
             for listener in self._listeners.values():
                 await listener.serve()
+            await self.engine.write_snapshots()
         except BaseException:
             await self.stop()
             raise
@@ -138,7 +139,8 @@ def _guards(keys: KeyFile, settings: Settings) -> dict[str, Guard]:
 def _name_idle_keys(settings: Settings) -> None:
     """Log where the configuration comes from and which of its keys have no effect."""
     if settings.config_file:
-        log.info("The configuration is read from %s", settings.config_file)
+        which = "the last snapshot, which --ncs leaves out: " if settings.reads_last_snapshot else ""
+        log.info("The configuration is read from %s%s", which, settings.config_file)
     for problem in settings.problems:
         log.warning("Passed over in the saved settings: %s", problem)
     if settings.unknown_keys:

@@ -62,6 +62,11 @@ class Store:
         """
         return await self._thread.run(self._open)
 
+    @property
+    def was_used(self) -> bool:
+        """Whether a change was ever recorded."""
+        return self._changes > 0
+
     async def add(self, saved: SavedVersion) -> None:
         """Record a new version, in the place of one with the same name and version."""
 

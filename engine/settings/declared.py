@@ -62,6 +62,8 @@ class Settings:
     keys and options of TorchServe that Marina does not act on; all are worth one line in the log. `open_files` are the
     files and addresses given to the window, `sample` asks it to load the sample model, `show_version` and
     `print_config` ask the caller to print and leave. `log_options` say where log files go.
+    `texts` are the values of the file, the command line and the variables as they stand there, by key. With
+    `reads_last_snapshot` `config_file` is the last snapshot, which counts because no file was named (TorchServe).
     """
 
     inference_address: Annotated[
@@ -330,6 +332,8 @@ class Settings:
     show_version: bool = False
     print_config: bool = False
     log_options: LogOptions = MARINAS_OWN
+    texts: Mapping[str, str] = field(default_factory=dict)
+    reads_last_snapshot: bool = False
 
     @property
     def grpc_inference(self) -> Address:

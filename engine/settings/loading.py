@@ -1,10 +1,10 @@
 """From file, command line and environment to `Settings`. Reads one small file; called once before the loop runs.
 
 TorchServe: TS_* variables, where the file says `enable_envvars_config=true`, go before the command line, and that
-before the file. The file is the one named by TS_CONFIG_FILE, else by `--ts-config`, else, for `marina-server`,
-`config.properties` in the working folder, if it is there. The window reads no file that was not named: it often starts
-in the folder of a downloaded archive, whose other files must not decide what runs. What the user saved in the window
-comes last, and never keeps Marina from starting.
+before the file. The file is the one named by TS_CONFIG_FILE, else by `--ts-config`, else, for `marina-server`, the last
+snapshot, unless `--ncs` is given, else `config.properties` in the working folder, if it is there. The window reads no
+file that was not named: it often starts in the folder of a downloaded archive, whose other files must not decide what
+runs. What the user saved in the window comes last, and never keeps Marina from starting.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from engine.settings.commandline import CommandLine
 from engine.settings.declared import IGNORED_KEYS, SAVED, Setting, Settings
 from engine.settings.log_options import MARINAS_OWN, LogOptions, log_options
 from engine.settings.openings import opening
+from engine.settings.snapshot_folder import last_snapshot
 from engine.settings.values import text_of
 
 _VARIABLE = re.compile(r"\$\$([^$]+)\$\$")
@@ -64,7 +65,9 @@ def load(
 
     """
     line = commandline.parse(arguments, program)
-    file = _find_file(line, environ, working_folder, program)
+    asked = _asked_file(line, environ, working_folder)
+    snapshot = None if asked or _reads_no_snapshot(line, program) else last_snapshot(environ, working_folder)
+    file = asked or snapshot or _usual_file(working_folder, program)
     in_file = _read_file(file, environ) if file else {}
     on_line = {key: Given(*given) for key, given in line.given.items()}
     own = _read_saved(saved, environ)
@@ -83,6 +86,8 @@ def load(
         show_version=line.show_version,
         print_config=line.print_config,
         log_options=_log_options(line, environ, working_folder) if program != WINDOW else MARINAS_OWN,
+        texts={key: one.text for key, one in known.items()},
+        reads_last_snapshot=snapshot is not None,
     )
 
 
@@ -97,8 +102,13 @@ def _log_options(line: CommandLine, environ: Mapping[str, str], working_folder: 
     return log_options(environ, working_folder, like_torchserve=line.like_torchserve, config=config)
 
 
-def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Path, program: str) -> Path | None:
-    """Return the file to read, or None; one that was asked for must be there."""
+def _reads_no_snapshot(line: CommandLine, program: str) -> bool:
+    """Whether snapshots do not count: with `--ncs`, and for the window, which takes nothing from where it begins."""
+    return program == WINDOW or "record" in line.given
+
+
+def _asked_file(line: CommandLine, environ: Mapping[str, str], working_folder: Path) -> Path | None:
+    """Return the file that was asked for, which must be there, or None."""
     asked = {"TS_CONFIG_FILE": environ.get("TS_CONFIG_FILE"), "--ts-config": line.config_file}
     for source, name in asked.items():
         if name:
@@ -108,6 +118,10 @@ def _find_file(line: CommandLine, environ: Mapping[str, str], working_folder: Pa
                     f"{source} names {path}, but there is no such file. Correct the path or leave it out."
                 )
             return path
+    return None
+
+
+def _usual_file(working_folder: Path, program: str) -> Path | None:
     path = working_folder / "config.properties"
     return path if program != WINDOW and path.is_file() else None
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 _BLANKS = " \t\f"
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+_NAMES = {char: letter for letter, char in _ESCAPES.items()}
+_SPECIAL = re.compile(r"[\\=:#!\t\n\r\f]")
 _ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<char>.)|$)", re.DOTALL)
 _AFTER_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 # The key ends at the first separator that no backslash protects.
@@ -71,6 +73,17 @@ def _unescape(text: str, number: int) -> str:
         return _ESCAPES.get(char, char)
 
     return _ESCAPE.sub(plain, text)
+
+
+def stored(values: Mapping[str, str]) -> str:
+    """Return a file with these values, written as `java.util.Properties.store` does."""
+    return "".join(f"{_escaped(key, key=True)}={_escaped(value)}\n" for key, value in values.items())
+
+
+def _escaped(text: str, *, key: bool = False) -> str:
+    escaped = _SPECIAL.sub(lambda match: "\\" + _NAMES.get(match[0], match[0]), text)
+    blanks = len(escaped) if key else len(escaped) - len(escaped.lstrip(" "))
+    return escaped[:blanks].replace(" ", "\\ ") + escaped[blanks:]
 
 
 def edited(text: str, changes: Mapping[str, str | None]) -> str:

@@ -47,8 +47,13 @@ class Peer:
 
 
 @contextmanager
-def torchserve(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> Iterator[Peer]:
-    """Run TorchServe with the archives of `store` and `more` variables; everything it writes goes below `folder`."""
+def torchserve(
+    folder: Path, store: Path, more: Mapping[str, str] | None = None, *, snapshots: bool = False
+) -> Iterator[Peer]:
+    """Run TorchServe with the archives of `store` and `more` variables; everything it writes goes below `folder`.
+
+    With `snapshots` it writes them.
+    """
     ports = _free_ports(6)
     api = dict(zip(("inference_address", "management_address", "metrics_address"), ports[:3], strict=True))
     addresses = {name: f"http://127.0.0.1:{port}" for name, port in api.items()}
@@ -59,19 +64,24 @@ def torchserve(folder: Path, store: Path, more: Mapping[str, str] | None = None)
     temporary = folder / "tmp"
     temporary.mkdir()
     environ = {"TMPDIR": str(temporary), "TEMP": str(temporary), "LOG_LOCATION": "logs", "METRICS_LOCATION": "logs"}
-    command = [program("torchserve"), "--start", "--foreground", "--ncs", "--ts-config", str(config)]
+    command = [program("torchserve"), "--start", "--foreground", *_no_snapshots(snapshots), "--ts-config", str(config)]
     with _process(command, folder, {**environ, **(more or {})}):
         yield Peer("TorchServe", ports[0], ports[1], ports[3], ports[4])
 
 
 @contextmanager
-def marina(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> Iterator[Peer]:
-    """Run `marina-server` with the archives of `store`, in TorchServe's dialect; it keeps its things below `folder`."""
+def marina(
+    folder: Path, store: Path, more: Mapping[str, str] | None = None, *, snapshots: bool = False
+) -> Iterator[Peer]:
+    """Run `marina-server` with the archives of `store`, in TorchServe's dialect; it keeps its things below `folder`.
+
+    With `snapshots` it keeps a record and writes them.
+    """
     addresses = {f"{api}_address": "http://127.0.0.1:0" for api in ("inference", "management", "metrics")}
     ports = _free_ports(2)
     grpc = {"grpc_inference_port": str(ports[0]), "grpc_management_port": str(ports[1])}
     config = _written(folder, {**SETTINGS, **MARINA_ONLY, **addresses, **grpc}, store)
-    command = [sys.executable, "-m", "engine", "--ncs", "--ts-config", str(config)]
+    command = [sys.executable, "-m", "engine", *_no_snapshots(snapshots), "--ts-config", str(config)]
     environ = {"MARINA_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
     with _process(command, folder, {**environ, **(more or {})}) as log:
         found = _until(lambda: _addresses(log), log)
@@ -79,11 +89,17 @@ def marina(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> 
 
 
 @contextmanager
-def both(folder: Path, store: Path, more: Mapping[str, str] | None = None) -> Iterator[tuple[Peer, Peer]]:
+def both(
+    folder: Path, store: Path, more: Mapping[str, str] | None = None, *, snapshots: bool = False
+) -> Iterator[tuple[Peer, Peer]]:
     """Run TorchServe and Marina beside each other, in this order, with `more` environment variables."""
     with ExitStack() as stack:
-        theirs = stack.enter_context(torchserve(folder / "ts", store, more))
-        yield theirs, stack.enter_context(marina(folder / "m", store, more))
+        theirs = stack.enter_context(torchserve(folder / "ts", store, more, snapshots=snapshots))
+        yield theirs, stack.enter_context(marina(folder / "m", store, more, snapshots=snapshots))
+
+
+def _no_snapshots(wanted: bool) -> list[str]:  # noqa: FBT001 - the options it stands for
+    return [] if wanted else ["--ncs"]
 
 
 def _written(folder: Path, settings: Mapping[str, str], store: Path) -> Path:

@@ -42,7 +42,7 @@ def test_every_default_reads_back_from_its_own_text(folder: Path) -> None:
 
     settings = read(folder, text)
 
-    assert dataclasses.replace(settings, sources={}, ignored_keys=(), config_file=None) == Settings()
+    assert dataclasses.replace(settings, sources={}, texts={}, ignored_keys=(), config_file=None) == Settings()
 
 
 def test_the_command_line_goes_before_the_file_and_each_value_knows_its_source(folder: Path) -> None:
