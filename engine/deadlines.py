@@ -2,8 +2,8 @@
 
 After a standstill of the process or its loop (Ctrl+Z, a suspended machine, a callback that takes long) a timer can be
 due before the loop has read what arrived meanwhile: `epoll_wait` reports no event when a signal interrupted it and its
-timeout is over. So a timer that is due first gives the loop as long as the timer came late, and one further turn at
-least. In that turn asyncio handles sockets before timers.
+timeout is over. So a timer that is due first gives the loop as long as the timer came late, and at least one further
+turn, in which it reads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ class Deadline:
 
     def _read_first(self) -> None:
         late = max(0.0, self._loop.time() - self.due)
-        self._handle = self._loop.call_later(min(late, LONGEST_GRACE), self._callback)
+        self._handle = self._loop.call_later(min(late, LONGEST_GRACE), self._judge)
+
+    def _judge(self) -> None:
+        # uvloop takes a delay of 0 for "soon", which is before it looks at sockets again; what follows that is after.
+        self._handle = self._loop.call_soon(self._callback)
 
 
 @asynccontextmanager

@@ -101,6 +101,8 @@ class Connections(web.Server):
 
     def _look(self) -> None:
         self._timer = None
+        if self._connections:
+            self._look_later()  # first, so that an error below ends no later look
         now, seen, self._seen = asyncio.get_running_loop().time(), self._seen, {}
         for handler, transport in self._all():
             at = handler.progress(transport)
@@ -114,8 +116,6 @@ class Connections(web.Server):
                 self._refusals[Refused.STALLED] += 1
                 log.warning("A connection was closed: it stood still for %g seconds", self._patience)
                 transport.abort()
-        if self._connections:
-            self._look_later()
 
     def _all(self) -> list[tuple[Connection, asyncio.Transport]]:
         return [(one, transport) for one, transport in self._connections.items() if isinstance(one, Connection)]

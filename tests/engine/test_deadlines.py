@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
+import uvloop
 
 from engine.deadlines import LONGEST_GRACE, Deadline, ReadClock, time_limit
 from tests.support.loops import now, stand_still, turn, virtual_time
@@ -100,3 +102,26 @@ async def test_a_clock_stands_after_a_standstill_until_what_arrived_is_read() ->
     await asyncio.sleep(1)
     await stand_still(5)
     assert clock.time() == now()
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_what_arrived_while_the_loop_was_held_is_read_first(
+    factory: Callable[[], asyncio.AbstractEventLoop], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    told: list[str] = []
+
+    async def scenario() -> None:
+        ours, theirs = pair
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours, lambda: told.append(f"read {ours.recv(9)!r}"))
+        judged = asyncio.Event()
+        Deadline(0.01, judged.set)
+        theirs.send(b"answer")
+        time.sleep(0.02)  # noqa: ASYNC251 - what holds the loop
+        await judged.wait()
+        told.append("judged")
+        loop.remove_reader(ours)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scenario())
+    assert told == ["read b'answer'", "judged"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
+
+from engine.deadlines import Deadline
 
 if TYPE_CHECKING:
     from tests.gui.fakes import Run
@@ -79,3 +82,23 @@ def test_a_reader_may_remove_itself_and_another_take_its_place(run: Run) -> None
         return got
 
     assert run(act()) == [b"first a", b"second b"]
+
+
+def test_what_arrived_while_the_loop_was_held_is_read_before_a_deadline_is_judged(run: Run) -> None:
+    told: list[str] = []
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            loop.add_reader(ours, lambda: told.append(f"read {ours.recv(9)!r}"))
+            judged = asyncio.Event()
+            Deadline(0.05, judged.set)
+            theirs.send(b"answer")
+            time.sleep(0.1)  # noqa: ASYNC251 - what holds the loop
+            await judged.wait()
+            told.append("judged")
+            loop.remove_reader(ours)
+
+    run(act())
+    assert told == ["read b'answer'", "judged"]
