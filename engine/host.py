@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.api.authorization import Guard, guard_status
 from engine.api.listener import Listener
 from engine.api.sites import sites
+from engine.descriptors import RESERVE, raise_limit, warn_of_few
 from engine.engine import Engine
 from engine.errors import AddressInUseError, UnavailableError
 from engine.exposure import open_doors, require_guarded
@@ -75,6 +76,8 @@ class Host:
         Raises AddressInUseError, SettingsError, StoreError or OSError; everything is stopped again then.
         """
         keep_freed_memory()
+        raise_limit()
+        warn_of_few(self.settings.max_connections)
         _name_idle_keys(self.settings)
         require_guarded(self.settings)
         for door in open_doors(self.settings):
@@ -82,7 +85,8 @@ class Host:
         guards = _guards(self._keys, self.settings) if self._keys else {}
         for apis, address, operations, check in sites(self.settings, guards):
             limit = self.settings.max_request_size
-            self._listeners[apis] = Listener(self.engine, address, operations, limit, check)
+            reserve = 0 if "management" in apis else RESERVE
+            self._listeners[apis] = Listener(self.engine, address, operations, limit, check, reserve)
         self._listeners |= await rpc_doors(self.engine, self._keys.tokens if self._keys else None)
         try:
             for apis in list(self._listeners):

@@ -44,7 +44,8 @@ class _Progress(NamedTuple):
 class Connections(web.Server):
     """At most `most` connections; one that stalls for `patience` seconds is closed.
 
-    A connection that waits for its client's next request gives its place to a new one, the oldest first.
+    A connection that waits for its client's next request gives its place to a new one, the oldest first. It does so too
+    when the new one has the descriptor `end` or a later one, which other listeners need.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Connections(web.Server):
         lane: ExpressLane,
         *,
         most: int,
+        end: int,
         patience: float,
         refusals: Counter[Refused],
         request_factory: Callable[..., web.BaseRequest],
@@ -63,6 +65,7 @@ class Connections(web.Server):
         self._lane = lane
         self._options = options
         self._most = most
+        self._end = end
         self._patience = patience
         self._seen: dict[RequestHandler, _Progress] = {}
         self._timer: Deadline | None = None
@@ -75,7 +78,8 @@ class Connections(web.Server):
     @override
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if len(self._connections) > self._most:
+        # The system gives the lowest descriptor that is free.
+        if len(self._connections) > self._most or transport.get_extra_info("socket").fileno() >= self._end:
             self._make_room(handler, transport)
         if self._timer is None:
             self._look_later()
@@ -92,7 +96,7 @@ class Connections(web.Server):
                 handler.force_close()
                 return
         self._refusals[Refused.CONNECTIONS] += 1
-        log.warning("A connection was turned away: %d are busy (max_connections)", self._most)
+        log.warning("A connection was turned away: %d are busy (max_connections)", len(self._connections) - 1)
         transport.write(FULL % (len(FULL_BODY), FULL_BODY))
         newest.force_close()
 

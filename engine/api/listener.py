@@ -11,12 +11,13 @@ import ssl
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import ERROR
+from typing_extensions import override
 
 from engine.api.answers import (
     FIRST_ERROR,
@@ -37,6 +38,7 @@ from engine.api.operations import Body, Operation
 from engine.api.request import Held, Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.certificates import server_context
+from engine.descriptors import limit, most_connections
 from engine.engine import Engine
 from engine.errors import AddressInUseError, SettingsError
 from engine.metrics.traffic import Refused
@@ -50,9 +52,26 @@ BACKLOG = 1024
 CLOSE_GRACE = 2.0
 # How long the rest of a body is read that nobody wants, so that its sender reads the answer, in seconds.
 LINGERING = 10.0
+# How long a TLS handshake may take, in seconds; until its end a connection counts in no limit.
+HANDSHAKE = 10.0
 CONTINUE = "100-continue"
 NOT_EXPECTED = f"The only expectation that Marina meets is {CONTINUE}."
 NO_MEMORY = "The requests that wait hold as much as they may (max_request_memory). Try again later."
+
+
+class _Site(web.SockSite):
+    """aiohttp's, but for the time that a TLS handshake may take."""
+
+    @override
+    async def start(self) -> None:
+        await web.BaseSite.start(self)
+        self._server = await asyncio.get_running_loop().create_server(
+            cast("web.Server", self._runner.server),
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=None if self._ssl_context is None else HANDSHAKE,
+        )
 
 
 class Listener:
@@ -65,8 +84,13 @@ class Listener:
         operations: Sequence[Operation],
         max_request_size: int,
         guard: Guard | None = None,
+        reserve: int = 0,
     ) -> None:
-        """`max_request_size` is in bytes; a larger body is answered 413. `guard` sees each request first."""
+        """`max_request_size` is in bytes; a larger body is answered 413. `guard` sees each request first.
+
+        Connections do not take the last `reserve` descriptors of the process.
+        """
+        self._reserve = reserve
         self._engine = engine
         self._address = address
         self._router = Router(operations)
@@ -116,7 +140,8 @@ class Listener:
         self._server = server = Connections(
             self._answer,
             lane,
-            most=settings.max_connections,
+            most=most_connections(settings.max_connections),
+            end=limit() - self._reserve,
             patience=settings.stalled_connection_timeout,
             refusals=self._engine.metrics.refusals,
             request_factory=self._request,
@@ -132,7 +157,7 @@ class Listener:
         await self._runner.setup()
         for listening in self._sockets:
             try:
-                await web.SockSite(self._runner, listening, ssl_context=self._tls, backlog=BACKLOG).start()
+                await _Site(self._runner, listening, ssl_context=self._tls, backlog=BACKLOG).start()
             except OSError as error:
                 raise refusal(self._address, error, "") from None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from engine.deadlines import time_limit
+from engine.descriptors import lower_limit
 from engine.workers.output import Lines
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class SpawnedProcess(SessionProcess[int], asyncio.SubprocessProtocol):
         """Keep the transport (asyncio's call)."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self.pid = self._transport.get_pid() or 0
+        lower_limit(self.pid)
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         """Take what the process printed (asyncio's call)."""
