@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import io
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -65,7 +66,20 @@ _MAX_TAR_HEADER = 1024**2
 _TAR_BUFFER = 64 * 1024
 _ENCRYPTED = 0x1
 _MACOS_FOLDER = "__MACOSX/"
-_UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError)
+# What the libraries raise about archives. RuntimeError stands for features that zipfile does not have and for headers
+# that nest without end; ValueError, OverflowError and LookupError come from numbers and lists in headers of tars.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    LookupError,
+    RuntimeError,
+)
 
 
 def read(archive: Path, limits: Limits, tick: Callable[[], None]) -> Generator[Member, None, None]:
@@ -169,8 +183,8 @@ def _zip_member(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -
         raise _refused(archive, name, "it is encrypted")
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise _refused(archive, name, "its compression is neither stored nor deflated")
-    if info.header_offset < 0:
-        raise _refused(archive, name, "it begins before the archive does")
+    if not 0 <= info.header_offset < archive.stat().st_size:
+        raise _refused(archive, name, "it begins outside the archive")
     is_folder = name.endswith("/")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in {0, stat.S_IFDIR if is_folder else stat.S_IFREG}:

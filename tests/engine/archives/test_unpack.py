@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -194,6 +195,103 @@ def test_an_encrypted_member_is_refused(make_zip: Maker, out: Path) -> None:
     archive.write_bytes(data)
 
     refuse(archive, out, "entry 'secret': it is encrypted")
+
+
+# Where flags, version and compression stand in an entry of the directory, and values that zipfile does not support.
+ODD_ENTRIES = [
+    (8, 0x20, "compressed patched data"),
+    (8, 0x40, "strong encryption"),
+    (6, 64, "zip file version 8.4"),
+    (6, 255, "zip file version 25.5"),
+]
+
+
+@pytest.mark.parametrize(("offset", "value", "reason"), ODD_ENTRIES)
+def test_a_zip_with_features_that_are_not_supported_is_refused(
+    make_zip: Maker, out: Path, offset: int, value: int, reason: str
+) -> None:
+    archive = make_zip(("a", b"1"))
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"PK\x01\x02") + offset] |= value
+    archive.write_bytes(data)
+
+    refuse(archive, out, reason)
+
+
+def test_a_member_that_is_encrypted_by_its_own_header_alone_is_refused(make_zip: Maker, out: Path) -> None:
+    archive = make_zip(("a", b"1"))
+    data = bytearray(archive.read_bytes())
+    for offset in (6, data.index(b"PK\x01\x02") + 8):
+        data[offset] |= 0x60
+    archive.write_bytes(data)
+
+    refuse(archive, out, "x.mar is damaged")
+
+
+def test_a_zip_that_points_beyond_every_file_is_damaged(make_zip: Maker, out: Path) -> None:
+    extra = struct.pack("<HHQ", 1, 8, 2**63 - 1)
+    member = zipfile.ZipInfo("a")
+    archive = make_zip((member, b"1"))
+    data = bytearray(archive.read_bytes())
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    data[start + 42 : start + 46] = b"\xff" * 4
+    data[start + 30 : start + 32] = struct.pack("<H", len(extra))
+    data[end + 12 : end + 16] = struct.pack("<I", end - start + len(extra))
+    data[end:end] = extra
+    archive.write_bytes(data)
+
+    refuse(archive, out, "entry 'a': it begins outside the archive")
+
+
+SPARSE = [
+    {"GNU.sparse.map": "0,1,x", "GNU.sparse.size": "9"},
+    {"GNU.sparse.map": "0", "GNU.sparse.size": "9"},
+    {"GNU.sparse.size": "x"},
+    {"GNU.sparse.size": "9", "GNU.sparse.numblocks": "x"},
+    {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x", "GNU.sparse.realsize": "9"},
+    {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x", "GNU.sparse.realsize": "1" * 5000},
+    {"size": "1" * 5000},
+    {"size": "-5"},
+    {"size": "1" * 400},
+    {"mtime": "inf"},
+]
+
+
+@pytest.mark.parametrize("headers", SPARSE, ids=range(len(SPARSE)))
+def test_a_tar_with_odd_extended_headers_is_refused_or_read(tmp_path: Path, out: Path, headers: dict[str, str]) -> None:
+    archive = tmp_path / "x.tar.gz"
+    with tarfile.open(archive, "w:gz", format=tarfile.PAX_FORMAT) as opened:
+        info = tarfile.TarInfo("r/a")
+        info.size, info.pax_headers = 9, headers
+        opened.addfile(info, io.BytesIO(b"not a map"))
+
+    if headers.keys() & {"size", "mtime"}:
+        with contextlib.suppress(InvalidArchiveError):
+            assert unpack(archive, out) == out
+        return
+    refuse(archive, out, "x.tar.gz is (damaged|refused)")
+
+
+def test_a_sparse_file_as_gnu_tar_writes_it_is_refused(tmp_path: Path, out: Path) -> None:
+    header = tarfile.TarInfo("r/a")
+    header.type = tarfile.GNUTYPE_SPARSE
+    data = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    data[386:410] = b"\x80" + b"\xff" * 22 + b"x"
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data)
+    archive = tmp_path / "x.tar.gz"
+    archive.write_bytes(gzip.compress(bytes(data) + bytes(1024)))
+
+    refuse(archive, out, "x.tar.gz is")
+
+
+def test_headers_of_a_tar_that_nest_without_end_are_refused(tmp_path: Path, out: Path) -> None:
+    header = tarfile.TarInfo("r/x")
+    header.type = tarfile.XHDTYPE
+    archive = tmp_path / "x.tar.gz"
+    archive.write_bytes(gzip.compress(header.tobuf() * 1500 + bytes(1024)))
+
+    refuse(archive, out, "x.tar.gz is")
 
 
 def test_a_compression_that_cannot_be_bounded_is_refused(tmp_path: Path, out: Path) -> None:
