@@ -24,8 +24,9 @@ from engine.measured import figures
 from engine.metrics.collected import Metrics
 from engine.metrics.traffic import Refused
 from engine.offers import LOOK_SECONDS, Offers
+from engine.ranges import RANGES
 from engine.registering import Registering, failed_to_start, wanted
-from engine.registration import PROCESSING, RANGES, Registration, registration_of, require_range
+from engine.registration import PROCESSING, Registration, registration_of, require_range
 from engine.restoring import Restoring
 from engine.sampling import SAMPLE_SECONDS, Sampler
 from engine.serving.jobs import Input, Job, Reply

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from engine.archives.urls import shown
 from engine.errors import BadRequestError, ConflictError, MarinaError, WorkerStartError
+from engine.ranges import RANGES
 from engine.record.rows import SavedVersion
 from engine.registration import (
     PROCESSING,
-    RANGES,
     Registration,
     default_workers,
     first_target,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.errors import BadRequestError, InvalidArchiveError
+from engine.ranges import MAX_NAME, RANGES
 from engine.registry.records import Target, VersionSpec
 from engine.snapshots import Batching, Key
 
@@ -26,28 +27,15 @@ log = logging.getLogger(__name__)
 
 # A runtime in any case, and as TorchServe spells it.
 RUNTIMES = {"python": "python", "python3": "python3", "lsp": "LSP"}
-MAX_WORKERS = 1000
 DEFAULT_BATCH_DELAY = 100
+LONGEST_SHOWN = 100
 # TorchServe has no default, and answers no request of such a model.
 DEFAULT_SEQUENCE_IDLE = 60_000
-MAX_INT = 2**31 - 1
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # TorchServe's words while workers are still on their way: the answer is 202 exactly when this is the text.
 PROCESSING = "Processing worker updates..."
 # What a caller may say and the archive or the settings decide otherwise, by the names that a version has for it.
 SAID = ("handler", "runtime", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout")
-# What numbers may be, from the least to the largest; the API document tells the same.
-RANGES = {
-    "batch_size": (1, 65536),
-    "max_batch_delay": (0, 3_600_000),
-    "initial_workers": (0, MAX_WORKERS),
-    "response_timeout": (1, MAX_INT),
-    "startup_timeout": (1, MAX_INT),
-    "min_worker": (0, MAX_WORKERS),
-    "max_worker": (0, MAX_WORKERS),
-    # The longest wait for workers that anybody may ask for, in seconds; -1 is no limit.
-    "timeout": (-1, 10**9),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +109,9 @@ def name_version(registration: Registration, manifest: Manifest) -> Key:
         raise InvalidArchiveError("Model name is not defined.")
     for what, text in (("name", name), ("version", manifest.version)):
         if "/" in text or not text.isprintable():
-            raise InvalidArchiveError(f"The model {what} {text!a} must not hold a slash or control characters.")
+            raise InvalidArchiveError(f"The model {what} {_shown(text)} must not hold a slash or control characters.")
+        if len(text) > MAX_NAME:
+            raise InvalidArchiveError(f"The model {what} {_shown(text)} is longer than {MAX_NAME} characters.")
     return Key(name, manifest.version)
 
 
@@ -136,6 +126,8 @@ def specify(
         raise InvalidArchiveError(
             f"{unpacked.archive} names no handler. Give one with the parameter handler, or set default_service_handler."
         )
+    if len(handler) > MAX_NAME:
+        raise InvalidArchiveError(f"The handler {_shown(handler)} is longer than {MAX_NAME} characters.")
     return VersionSpec(
         name=key.name,
         version=key.version,
@@ -212,6 +204,10 @@ def first_target(
 def default_workers(settings: Settings, gpus: int, *, loaded_at_startup: bool) -> int:
     """Return the workers of a model that says nothing; without a setting, at the start, as many as GPUs or CPUs."""
     return settings.default_workers_per_model or (gpus or os.cpu_count() or 1 if loaded_at_startup else 0)
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")
 
 
 def _runtime(text: str) -> str:

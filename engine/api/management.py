@@ -19,7 +19,8 @@ from engine.api.operations import Answer, Body, Handler, Kind, Operation, Parame
 from engine.devices.inventory import Gpu, gpu_id_of
 from engine.engine import Engine
 from engine.errors import BadRequestError
-from engine.registration import MAX_INT, PROCESSING, RANGES, RUNTIMES, Registration
+from engine.ranges import MAX_INT, RANGES
+from engine.registration import PROCESSING, RUNTIMES, Registration
 from engine.settings import Settings
 from engine.snapshots import Batching, VersionSnapshot, WorkerSnapshot, WorkerState
 

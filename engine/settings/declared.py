@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+from engine.ranges import RANGES
 from engine.settings import addresses, snapshots, values
 from engine.settings.addresses import Address
 from engine.settings.log_options import MARINAS_OWN, LogOptions
@@ -49,7 +50,7 @@ class Setting:
 _INFERENCE_PORTS = {"http": 80, "https": 443}
 _MANAGEMENT_PORTS = {"http": 8081, "https": 8444}
 _METRICS_PORTS = {"http": 8082, "https": 8445}
-_SECONDS = values.integer(1)
+_SECONDS = values.integer(*RANGES["response_timeout"])
 _PORT = values.integer(0, 65535)
 
 
@@ -131,10 +132,14 @@ class Settings:
     ] = ()
     default_workers_per_model: Annotated[
         int,
-        Setting(values.integer(0, 1000), "workers of a model that says nothing; 0 goes by GPUs and CPUs", "workers"),
+        Setting(
+            values.integer(*RANGES["initial_workers"]),
+            "workers of a model that says nothing; 0 goes by GPUs and CPUs",
+            "workers",
+        ),
     ] = 0
     job_queue_size: Annotated[
-        int, Setting(values.integer(1, 1_000_000), "jobs that may wait for one model", "jobs")
+        int, Setting(values.integer(*RANGES["job_queue_size"]), "jobs that may wait for one model", "jobs")
     ] = 100
     scale_up_seconds: Annotated[
         int,
@@ -149,7 +154,7 @@ class Settings:
     idle_unload_seconds: Annotated[
         int,
         Setting(
-            values.integer(0, 31_536_000),
+            values.integer(*RANGES["idle_unload_seconds"]),
             "time without a request after which a model's workers go; 0 is never",
             "seconds",
         ),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine import gson
 from engine.gson import JAVA_INT_MAX
+from engine.ranges import RANGES
 
 MINUTES_OF_A_YEAR = 366 * 24 * 60
 
@@ -61,6 +62,14 @@ _MODEL_KEYS = {
     "responseTimeout": "response_timeout",
     "startupTimeout": "startup_timeout",
     "runtimeType": "runtime",
+}
+_RANGES_OF_KEYS = {
+    "minWorkers": "min_worker",
+    "maxWorkers": "max_worker",
+    "batchSize": "batch_size",
+    "maxBatchDelay": "max_batch_delay",
+    "responseTimeout": "response_timeout",
+    "startupTimeout": "startup_timeout",
 }
 
 
@@ -213,13 +222,19 @@ def _model_value(key: str, value: Any) -> Any:
 
 
 def number_above_0(key: str, value: Any) -> int | None:
-    """Return a number of JSON; TorchServe counts one of 0 or less as not given, and so does null."""
+    """Return a number of JSON; TorchServe counts one of 0 or less as not given, and so does null.
+
+    Raises ValueError for what is no whole number, and for one that is too large for this key of `models`.
+    """
     if value is None:
         return None
     try:
         number = gson.whole_number(value)
     except ValueError as error:
         raise ValueError(f"{key} {error}") from None
+    most = RANGES[_RANGES_OF_KEYS[key]][1]
+    if number > most:
+        raise ValueError(f"{key} must be at most {most}")
     return number if number > 0 else None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QSpinBox, QWidget
 from typing_extensions import override
 
-from engine.registration import RANGES
+from engine.ranges import RANGES
 from gui import curl
 from gui.dialogs import estimate
 from gui.dialogs.operation import OperationDialog

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from engine.archives.manifest import Manifest
 from engine.archives.model_config import ModelConfig
 from engine.errors import BadRequestError, InvalidArchiveError
+from engine.ranges import MAX_INT
 from engine.registration import (
-    MAX_INT,
     Registration,
     default_workers,
     first_target,
@@ -227,3 +227,15 @@ def test_the_model_config_decides_how_jobs_come_together(config: dict[str, Any],
 def test_sequences_without_an_idle_time_get_one_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
     assert decide(config={"sequence_batching": True}).batching.sequence_max_idle == 60_000
     assert "sequenceBatching without sequenceMaxIdleMSec" in caplog.text
+
+
+@pytest.mark.parametrize("version", ["9" * 1025, "9" * 5_000, "x" * 100_000])
+def test_names_and_versions_have_a_longest_length(version: str) -> None:
+    fine = Manifest(model_name="m" * 1024, version="9" * 1024)
+    assert name_version(Registration("m.mar"), fine) == (fine.model_name, fine.version)
+    for said in (Manifest(model_name="m", version=version), Manifest(model_name=version)):
+        with pytest.raises(InvalidArchiveError, match="is longer than 1024 characters") as refusal:
+            name_version(Registration("m.mar"), said)
+        assert len(str(refusal.value)) < 300
+    with pytest.raises(InvalidArchiveError, match="is longer than 1024 characters"):
+        decide(call={"handler": version})

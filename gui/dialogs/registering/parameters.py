@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
 
-from engine.registration import RANGES, RUNTIMES, SHA256
+from engine.ranges import RANGES
+from engine.registration import RUNTIMES, SHA256
 from gui.dialogs.registering.defaults import defaults
 from gui.dialogs.registering.fields import NumberField
 from gui.words import tr

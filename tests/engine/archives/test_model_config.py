@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,66 @@ def test_a_value_that_is_passed_over_is_named() -> None:
     )
 
 
+TOO_LARGE = {
+    "minWorkers": ("min_workers", 1000),
+    "maxWorkers": ("max_workers", 1000),
+    "batchSize": ("batch_size", 65536),
+    "maxBatchDelay": ("max_batch_delay_ms", 3_600_000),
+    "responseTimeout": ("response_timeout", 2**31 - 1),
+    "startupTimeout": ("startup_timeout", 2**31 - 1),
+    "maxRetryTimeoutInSec": ("max_retry_timeout", 2**31 - 1),
+    "clientTimeoutInMills": ("client_timeout_ms", 2**31 - 1),
+    "jobQueueSize": ("job_queue_size", 1_000_000),
+    "sequenceMaxIdleMSec": ("sequence_max_idle_ms", 2**31 - 1),
+    "sequenceTimeoutMSec": ("sequence_timeout_ms", 2**31 - 1),
+    "maxSequenceJobQueueSize": ("max_sequence_job_queue_size", 1_000_000),
+    "maxNumSequence": ("max_num_sequence", 1_000_000),
+    "idleUnloadSeconds": ("idle_unload", 31_536_000),
+}
+
+
+@pytest.mark.parametrize("key", TOO_LARGE)
+def test_a_number_beyond_its_range_is_passed_over_and_named(key: str) -> None:
+    name, most = TOO_LARGE[key]
+    assert getattr(parse(f"{key}: {most}"), name) == most
+    for value in (most + 1, 10**20, "9" * 400):
+        config = parse(f"{key}: {value}")
+        assert getattr(config, name) == getattr(ModelConfig(), name)
+        assert f"is more than {most}" in config.warnings[0]
+        assert len(config.warnings[0]) < 250
+
+
+@pytest.mark.parametrize("text", ["deviceIds: [0, 1024]", "deviceIds: [99999999999999999999]", "parallelLevel: 5000"])
+def test_devices_and_processes_have_ranges_too(text: str) -> None:
+    config = parse(text)
+    assert (config.device_ids, config.parallel_level) == ((), 0)
+    assert config.warnings
+
+
+def test_torchrun_has_ranges_too() -> None:
+    config = parse("torchrun: {nproc-per-node: 1000000, OMP_NUMBER_THREADS: 1000000, node-rank: -1}")
+    assert config.torchrun == Torchrun()
+    assert len(config.warnings) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [
+        ("on: 1\nno: 2\n~: 3\n7: 4\n1.5: 5", {"true": 1, "false": 2, "null": 3, "7": 4, "1.5": 5}),
+        ("a: 2024-01-02\n2024-01-02: b", {"a": "2024-01-02", "2024-01-02": "b"}),
+        ("a: 2024-01-02 03:04:05", {"a": "2024-01-02T03:04:05"}),
+        ("a: !!binary aGk=\nb: !!set {x, y}", {"a": "aGk=", "b": ["x", "y"]}),
+        ("x: {~: [{off: 1}]}", {"x": {"null": [{"false": 1}]}}),
+        ('a: "\\ud83d\\ude00"', {"a": "😀"}),
+    ],
+)
+def test_what_goes_to_a_worker_can_be_written_as_json(text: str, raw: dict[str, Any]) -> None:
+    config = parse(text)
+    assert config.error == ""
+    assert config.raw == raw
+    assert json.loads(json.dumps(config.raw, ensure_ascii=False).encode()) == raw
+
+
 def test_everything_is_kept_for_the_handler() -> None:
     text = "base: &b {x: 1}\nhandler:\n  <<: *b\n  x: 2\n  profile: true\nminWorkers: 1\n"
 
@@ -130,6 +191,16 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 
         ("a: " + "x" * 300_000, "larger than"),
         ("a: " + "9" * 5_000, "4300 digits"),
         (b"a: \xff", "invalid start byte"),
+        ('a: 1\nb: "\\ud800"', "line 2: a text holds half of a character"),
+        ('a: 1\n"\\udfff": 2', "line 2: a text holds half of a character"),
+        ("a: 1\nb: 0x" + "f" * 5_000, "line 2: a number has more than 14000 bits"),
+        ("b: 0b" + "1" * 20_000, "line 1: a number has more than 14000 bits"),
+        ("a: 1\nb: " + "9" * 5_000, "line 2: Exceeds the limit"),
+        ("a: 1\nb: 2024-13-45", "line 2: month must be"),
+        ("a: 1\nb:\n  c: 2\n  c: 3", "line 4: the key 'c' comes twice"),
+        ("a: 1\nb: c: d", "line 2: mapping values are not allowed here"),
+        ("a: 1\nb: \x00", "line 2: unacceptable character"),
+        (b"a: 1\nb: \xff", "line 2: unacceptable character"),
     ],
 )
 def test_a_file_that_cannot_be_read_leaves_an_error_and_no_values(text: str | bytes, reason: str) -> None:

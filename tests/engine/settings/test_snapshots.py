@@ -8,6 +8,7 @@ import pytest
 from engine.errors import SettingsError
 from engine.settings import SnapshotModel, load
 from engine.settings.snapshots import model_snapshot
+from engine.settings.values import model_defaults
 
 SNAPSHOT = {
     "name": "20260101000000000-shutdown.cfg",
@@ -58,3 +59,16 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, reason: str) -> None:
 
 def test_an_empty_snapshot_registers_nothing() -> None:
     assert model_snapshot('{"models": {}}') == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [("minWorkers", 1000), ("maxWorkers", 1000), ("batchSize", 65536), ("maxBatchDelay", 3_600_000)],
+)
+def test_numbers_of_snapshots_and_of_models_have_the_ranges_of_the_api(key: str, most: int) -> None:
+    assert model_snapshot(f'{{"models": {{"m": {{"1.0": {{"marName": "m.mar", "{key}": {most}}}}}}}}}')
+    assert model_defaults(f'{{"m": {{"1.0": {{"{key}": {most}}}}}}}')
+    with pytest.raises(ValueError, match=f"{key} must be at most {most}"):
+        model_snapshot(f'{{"models": {{"m": {{"1.0": {{"marName": "m.mar", "{key}": {most + 1}}}}}}}}}')
+    with pytest.raises(ValueError, match=f"{key} must be at most {most}"):
+        model_defaults(f'{{"m": {{"1.0": {{"{key}": {most + 1}}}}}}}')

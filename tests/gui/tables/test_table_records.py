@@ -36,6 +36,11 @@ def test_any_text_is_a_version(odd: str) -> None:
     assert sorted([odd, "1.0"], key=version_order)
 
 
+def test_versions_of_any_length_sort() -> None:
+    long = ["9" * 5_000, "1" + "0" * 5_000, "007", "8", "1.0", "x" * 100_000]
+    assert sorted(long, key=version_order) == ["x" * 100_000, "1.0", "007", "8", "9" * 5_000, "1" + "0" * 5_000]
+
+
 def test_a_model_is_as_bad_as_its_worst_version() -> None:
     ready, idle = VersionRecord(a_version()), VersionRecord(a_version(version="0.9", state=VersionState.IDLE))
     failed = VersionRecord(a_version(version="2.0", state=VersionState.FAILED, is_default=False))
