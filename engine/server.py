@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from engine.end_limit import EndLimit
 from engine.errors import MarinaError
 from engine.home import Home
 from engine.home_lock import HomeLock
@@ -18,6 +19,7 @@ from engine.host import Host
 from engine.logs import Logs
 from engine.settings import Settings
 from engine.standard_streams import write_line
+from engine.tasks import TaskGroup
 
 log = logging.getLogger("marina")
 
@@ -53,23 +55,41 @@ def _run(settings: Settings, home: Home, console: TextIO | None) -> int:
 
 
 async def serve(settings: Settings, home: Home) -> int:
-    """Start, say so, wait for a signal, stop; returns the exit code."""
-    asked_to_stop = asyncio.Event()
+    """Start, say so, wait for a signal, stop; returns the exit code. A signal ends a start that is under way too."""
+    tasks, asked_to_stop, limit = TaskGroup(), asyncio.Event(), EndLimit()
+
+    def stop() -> None:
+        if not asked_to_stop.is_set():
+            asked_to_stop.set()
+            limit.start()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     host = Host(settings, home)
+    starting = tasks.start(_started(host), "start the host")
+    stopping = tasks.start(asked_to_stop.wait(), "wait for a signal")
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if starting.done() and starting.result():
+        await stopping
+    failed = starting.done() and not starting.result()
+    await tasks.aclose()
+    await host.stop()
+    limit.cancel()
+    return 1 if failed else 0
+
+
+async def _started(host: Host) -> bool:
+    """Start the host and log its addresses; returns whether that worked."""
     try:
         await host.start()
     except (MarinaError, OSError) as error:
         log.error("%s", error)
-        return 1
+        return False
     for name, address in host.addresses.items():
         log.info("%s API: %s", name[:1].upper() + name[1:], address)
     # TorchServe's line; scripts wait for it.
     write_line("Model server started.")
-    await asked_to_stop.wait()
-    await host.stop()
-    return 0
+    return True
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 
+from engine.end_limit import EndLimit
 from engine.errors import AddressInUseError, MarinaError, SettingsError
 from engine.tasks import TaskGroup
 from engine.threads import Threads
@@ -160,10 +161,13 @@ class Application:
 
     async def _stop(self, host: HostFace, window: Window) -> None:
         window.show_stopping()
+        limit = EndLimit()
+        limit.start()
         await self._tasks.aclose()
         await window.operations.aclose()
         await host.stop()
         await window.aclose()
+        limit.cancel()
         window.hide()
         window.deleteLater()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -111,3 +112,36 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         [*COMMAND, *arguments],
         cwd=root, env=environment(root), text=True, capture_output=True, timeout=20, check=False,
     )  # fmt: skip
+
+
+def test_sigterm_ends_a_start_that_waits_for_something(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/model.mar"
+        (tmp_path / "config.properties").write_text(f"{ADDRESSES}allowed_urls=.*\nload_models={url}\n")
+        with server(tmp_path) as process:
+            try:
+                silent.settimeout(30)
+                silent.accept()[0].close()
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=20)
+                assert process.returncode == 0
+            finally:
+                process.kill()
+
+
+def test_sigterm_ends_marina_though_its_fork_server_stands_still(tmp_path: Path) -> None:
+    archive(make_home(tmp_path).model_store)
+    (tmp_path / "config.properties").write_text(ADDRESSES)
+    with server(tmp_path) as process:
+        try:
+            management = api(process, "Management")
+            ask("POST", f"{management}/models?url=noop-1.0.mar&initial_workers=1&synchronous=true")
+            children = psutil.Process(process.pid).children(recursive=True)
+            [fork_server] = [child for child in children if child.ppid() == process.pid]
+            fork_server.suspend()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+            assert process.returncode == 0
+            assert [child for child in children if child.is_running()] == []
+        finally:
+            process.kill()
