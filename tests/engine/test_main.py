@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.archives import archive
+from tests.support.server_process import alive
 from tests.support.servers import make_home
 
 ADDRESSES = "".join(f"{api}_address=http://127.0.0.1:0\n" for api in ("inference", "management", "metrics"))
@@ -142,6 +143,6 @@ def test_sigterm_ends_marina_though_its_fork_server_stands_still(tmp_path: Path)
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
             assert process.returncode == 0
-            assert [child for child in children if child.is_running()] == []
+            assert alive(children) == []
         finally:
             process.kill()
