@@ -35,6 +35,7 @@ from engine.snapshots import Changes, Key
 from engine.store import Store
 from engine.tasks import TaskGroup
 from engine.threads import Threads
+from engine.tokens import tokens_wanted, without_token
 from engine.unpacked import add_archive, whole_store
 from engine.version import Version
 from engine.workers.environment import worker_environment
@@ -77,6 +78,8 @@ class Engine:
         `ends_crash_loops` models stay away once after several starts in a row that ended unexpectedly.
         """
         self.settings = settings
+        # Where callers need tokens, handlers do not see them.
+        self._hides_tokens = tokens_wanted(settings)
         self.home = home.with_model_store(settings.model_store)
         self._stopping = False
         self._versions: dict[Key, Version] = {}
@@ -398,6 +401,8 @@ class Engine:
         model sets a client timeout.
         """
         running = self._catalogue.find(name, version)
+        if self._hides_tokens:
+            headers = without_token(headers)
         job = Job(request_id, headers, inputs)
         job.asked = (name, version)
         job.traffic = traffic = self.metrics.traffic(name, version)
@@ -419,6 +424,8 @@ class Engine:
     ) -> asyncio.Future[Reply]:
         """Queue a request for what the handler says about its model; as `predict`, but never in a batch with others."""
         running = self._catalogue.find(name, version)
+        if self._hides_tokens:
+            headers = without_token(headers)
         job = Job(request_id, {**headers, "describe": "True"}, (), alone=True)
         job.asked = (name, version)
         if refusal := running.submit(job):

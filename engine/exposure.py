@@ -20,7 +20,9 @@ GUARDS = (
     "disable_token_authorization",
     "enable_model_api",
     "insecure_network",
+    "open_ping",
     "token_expiration_min",
+    "token_persistence",
     "use_env_allowed_urls",
 )
 ALIKE = 0.8

@@ -19,7 +19,7 @@ from engine.home import Home
 from engine.rpc.doors import Door, rpc_doors
 from engine.settings import Settings
 from engine.settings.declared import DEFAULT
-from engine.tokens import KeyFile, TokenInfo, TokenKind, Tokens, tokens_wanted
+from engine.tokens import KEPT_NAME, KeyFile, TokenInfo, TokenKind, Tokens, read_kept, tokens_wanted
 
 log = logging.getLogger(__name__)
 
@@ -131,13 +131,20 @@ class Host:
 
 
 def _key_file(settings: Settings, home: Home) -> KeyFile:
-    return KeyFile(home.runtime, Tokens(timedelta(minutes=settings.token_expiration_min)))
+    lifetime = timedelta(minutes=settings.token_expiration_min)
+    if not settings.token_persistence:
+        return KeyFile(home.runtime, Tokens(lifetime))
+    kept_at = home.config / KEPT_NAME
+    ends = settings.source("token_expiration_min") != DEFAULT
+    return KeyFile(home.runtime, Tokens(lifetime if ends else None, kept=read_kept(kept_at)), kept_at)
 
 
 def _guards(keys: KeyFile, settings: Settings) -> dict[str, Guard]:
     """Return a guard for each listener that has a token of its own, by the listener's name."""
     refused = guard_status(settings)
-    return {kind.value: Guard(kind, keys.tokens, keys.write, refused) for kind in TokenKind}
+    return {
+        kind.value: Guard(kind, keys.tokens, keys.write, refused, open_ping=settings.open_ping) for kind in TokenKind
+    }
 
 
 def _name_idle_keys(settings: Settings) -> None:

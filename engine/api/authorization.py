@@ -19,6 +19,10 @@ REFUSED = "Token Authorization failed. Token either incorrect, expired, or not p
 NOT_RENEWED = "Token Authentication failed. Token either incorrect, expired, or not provided correctly"
 log = logging.getLogger(__name__)
 
+# Paths that need no token: the API's description, and on the inference API whether the server is well.
+OPEN = ("/api-description",)
+HEALTH = ("/ping", "/v2/health/live", "/v2/health/ready")
+
 # So many wrong tokens within so many seconds are answered at once, each further one as many seconds late.
 FREE_MISSES = 20
 WITHIN = 60.0
@@ -33,14 +37,24 @@ class Guard:
     """
 
     def __init__(
-        self, kind: TokenKind, tokens: Tokens, save: Callable[[], Awaitable[None]], refused: int = 401
+        self,
+        kind: TokenKind,
+        tokens: Tokens,
+        save: Callable[[], Awaitable[None]],
+        refused: int = 401,
+        *,
+        open_ping: bool = True,
     ) -> None:
-        """On the management listener `/token` renews; `save` writes the key file then. `refused` is a status."""
+        """On the management listener `/token` renews; `save` writes the key file then. `refused` is a status.
+
+        With `open_ping` questions about the server's health need no token: load balancers have none.
+        """
         self._kind = kind
         self._tokens = tokens
         self._save = save
         self._refused = refused
         self._misses = Misses()
+        self._open_paths = (*OPEN, *(HEALTH if open_ping and kind is TokenKind.INFERENCE else ()))
 
     def allows(self, authorization: str) -> bool:
         """Whether a request with this header may pass, whatever it asks for."""
@@ -53,13 +67,16 @@ class Guard:
             if await _renew(request, self._tokens, authorization, self._save):
                 return _renewed()
             text = NOT_RENEWED
-        elif _is_open(request) or self.allows(authorization):
+        elif self._is_open(request) or self.allows(authorization):
             return None
         else:
             text = REFUSED
         log.warning("Refused %s at the %s API: no valid token", request.method, self._kind.value)
         await asyncio.sleep(self._misses.count(time.monotonic()))
         return _refusal(text, self._refused)
+
+    def _is_open(self, request: web.BaseRequest) -> bool:
+        return request.path in self._open_paths or (request.path == "/" and request.method == "OPTIONS")
 
 
 def guard_status(settings: Settings) -> int:
@@ -79,10 +96,6 @@ class Misses:
         many = len(self._times) == FREE_MISSES and now - self._times[0] < WITHIN
         self._times.append(now)
         return DELAY if many else 0
-
-
-def _is_open(request: web.BaseRequest) -> bool:
-    return request.path == "/api-description" or (request.path == "/" and request.method == "OPTIONS")
 
 
 async def _renew(

@@ -22,19 +22,47 @@ from engine.tokens import TokenKind, Tokens
 
 log = logging.getLogger(__name__)
 
+# Methods that ask whether the server is well, as load balancers do. Health/Watch is a stream, and needs a token.
+HEALTH_METHODS = frozenset(
+    (
+        "/grpc.health.v1.Health/Check",
+        "/org.pytorch.serve.grpc.inference.InferenceAPIsService/Ping",
+        *(
+            f"/{service}/{method}"
+            for service in (
+                "org.pytorch.serve.grpc.openinference.GRPCInferenceService",
+                "inference.GRPCInferenceService",
+            )
+            for method in ("ServerLive", "ServerReady")
+        ),
+    )
+)
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class Gate(grpc.aio.ServerInterceptor):
     """Lets calls through that no page makes and that bring the token, when there are tokens."""
 
-    def __init__(self, callers: Callers, kind: TokenKind, tokens: Tokens | None, refused: grpc.StatusCode) -> None:
-        """`refused` is the status of a call without the token of this kind."""
+    def __init__(
+        self,
+        callers: Callers,
+        kind: TokenKind,
+        tokens: Tokens | None,
+        refused: grpc.StatusCode,
+        *,
+        open_ping: bool = True,
+    ) -> None:
+        """`refused` is the status of a call without the token of this kind.
+
+        With `open_ping` questions about the server's health need no token.
+        """
         self._callers = callers
         self._kind = kind
         self._tokens = tokens
         self._refused = refused
         self._misses = Misses()
+        self._open_methods = HEALTH_METHODS if open_ping else frozenset()
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]], details: grpc.HandlerCallDetails
@@ -44,10 +72,14 @@ class Gate(grpc.aio.ServerInterceptor):
         if reason := self._callers.page_refusal(metadata):
             log.warning("Refused %s at the gRPC %s API: %s", details.method, self._kind.value, reason)
             return _refusal(grpc.StatusCode.PERMISSION_DENIED, reason, 0)
-        if self._tokens is None or self._tokens.allows(self._kind, metadata.get("authorization", "")):
+        is_open = self._tokens is None or details.method in self._open_methods
+        if is_open or self._allows(metadata.get("authorization", "")):
             return await continuation(details)
         log.warning("Refused %s at the gRPC %s API: no valid token", details.method, self._kind.value)
         return _refusal(self._refused, REFUSED, self._misses.count(time.monotonic()))
+
+    def _allows(self, authorization: str) -> bool:
+        return self._tokens is not None and self._tokens.allows(self._kind, authorization)
 
 
 def _refusal(code: grpc.StatusCode, text: str, delay: float) -> Handler:

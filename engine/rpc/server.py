@@ -131,8 +131,9 @@ class RpcServer:
             if guard_status(settings) == 401  # noqa: PLR2004 - HTTP's code
             else grpc.StatusCode.PERMISSION_DENIED
         )
+        gate = Gate(callers, plan.kind, self._tokens, refused, open_ping=settings.open_ping)
         server = grpc.aio.server(
-            interceptors=[*access_interceptors(self._access), Gate(callers, plan.kind, self._tokens, refused)],
+            interceptors=[*access_interceptors(self._access), gate],
             options=_options(settings, plan),
             maximum_concurrent_rpcs=settings.max_connections,
         )

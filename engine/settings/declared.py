@@ -279,6 +279,13 @@ class Settings:
         float,
         Setting(values.minutes, "how long a token is good for", "minutes", environment="TS_TOKEN_EXPIRATION_TIME_MIN"),
     ] = 60.0
+    token_persistence: Annotated[
+        bool,
+        Setting(values.boolean, "keep tokens over restarts; they never end unless token_expiration_min is set"),
+    ] = False
+    open_ping: Annotated[
+        bool, Setting(values.boolean, "answer /ping and other questions about health without a token")
+    ] = True
     enable_envvars_config: Annotated[
         bool, Setting(values.boolean, "let TS_* variables override the rest", environment=False)
     ] = False

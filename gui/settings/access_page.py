@@ -149,6 +149,8 @@ def reason(settings: Settings) -> str:
 
 def expiry_words(token: TokenInfo, now: datetime) -> str:
     """Say when a token ends: "Expires in 42 minutes"."""
+    if token.expires is None and token.kind is not None:
+        return tr("Never expires, and is kept over restarts.")
     if token.expires is None:
         return tr("Renews the other two over REST, and never expires.")
     seconds = int((token.expires - now).total_seconds())

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from yarl import URL
+
 from engine.api.authorization import DELAY, FREE_MISSES, WITHIN, Misses
+from engine.tokens import TokenKind, Tokens
 from tests.support.servers import Answer, Server, make_home, make_settings, serving
 
 REFUSED = "Token Authorization failed. Token either incorrect, expired, or not provided correctly"
@@ -32,7 +38,7 @@ def test_each_listener_wants_its_own_token(tmp_path: Path) -> None:
                 answer = await ask(server, "management", "/models", key)
                 assert answer.error == (401, "InvalidKeyException", REFUSED)
             assert (await ask(server, "management", "/models", known["management"])).status == 200
-            assert (await ask(server, "inference", "/ping", None)).error[2] == REFUSED
+            assert (await ask(server, "inference", "/models/noop", None)).error[2] == REFUSED
             assert (await ask(server, "inference", "/nowhere", known["management"])).error[2] == REFUSED
             assert (await ask(server, "inference", "/ping", known["inference"])).status == 200
 
@@ -101,3 +107,54 @@ def test_many_wrong_tokens_are_answered_late_for_a_while() -> None:
     assert misses.count(FREE_MISSES) == DELAY
     assert misses.count(WITHIN) == DELAY
     assert misses.count(10 * WITHIN) == 0
+
+
+def test_questions_about_health_need_no_token_and_log_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def body() -> None:
+        settings = dataclasses.replace(WITH_TOKENS, ts_open_inference_protocol=True)
+        async with serving(make_home(tmp_path), settings) as server:
+            for path in ("/ping", "/v2/health/live", "/v2/health/ready"):
+                for key in (None, "nonsense"):
+                    assert (await ask(server, "inference", path, key)).status == 200
+            assert (await ask(server, "management", "/ping", None)).status == 401
+            assert (await ask(server, "inference", "/ping/x", None)).status == 401
+            assert (await ask(server, "inference", "/v2", None)).status == 401
+
+    asyncio.run(body())
+    assert caplog.text.count("no valid token") == 3
+
+
+def test_ping_needs_a_token_when_it_is_not_left_open(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with serving(make_home(tmp_path), dataclasses.replace(WITH_TOKENS, open_ping=False)) as server:
+            assert (await ask(server, "inference", "/ping", None)).error[2] == REFUSED
+            assert (await ask(server, "inference", "/ping", keys(server)["inference"])).status == 200
+
+    asyncio.run(body())
+
+
+def test_a_token_of_any_bytes_is_refused_and_slowed_like_others(tmp_path: Path) -> None:
+    async def wrong(server: Server, token: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", URL(server.host.addresses["management"]).port)
+        head = b"GET /models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer "
+        writer.write(head + token + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    async def body() -> None:
+        async with serving(make_home(tmp_path), WITH_TOKENS) as server:
+            for token in ("schlüssel".encode(), b"\xff\xfe", "schlüssel".encode("latin-1"), "\U0001f600".encode()):
+                answer = await wrong(server, token)
+                assert answer.startswith(b"HTTP/1.1 401 "), answer
+                assert REFUSED.encode() in answer
+
+    asyncio.run(body())
+
+
+def test_no_text_breaks_the_comparison() -> None:
+    tokens = Tokens(timedelta(hours=1))
+    for authorization in ("Bearer \udcff", "Bearer \ud800", "Bearer ü", "Bearer 😀"):
+        assert not tokens.allows(TokenKind.MANAGEMENT, authorization)
+        assert not tokens.may_renew(authorization)

@@ -132,3 +132,37 @@ def test_the_answer_is_readable_json(serve: Serve) -> None:
         assert answer.headers["Content-Type"] == "application/json"
 
     serve(scenario, saying(METADATA))
+
+
+@pytest.mark.parametrize("spelled", ["Authorization", "authorization", "AUTHORIZATION"])
+def test_handlers_do_not_see_the_token_that_marina_asks_for(serve: Serve, spelled: str) -> None:
+    launcher = saying(METADATA)
+
+    async def scenario(server: Server) -> None:
+        manage, infer = (
+            {spelled: server.host.authorization(api)["Authorization"], "X-Kept": "yes"}
+            for api in ("management", "inference")
+        )
+        assert (await server.manage("POST", f"/models?{ONE_WORKER}", headers=manage)).status == 200
+        assert (await server.manage("GET", "/models/noop?customized=true", headers=manage)).status == 200
+        for path in ("/predictions/noop", "/predictions/noop/1.0", "/explanations/noop"):
+            assert (await server.ask("inference", "POST", path, data=b"1", headers=infer)).status == 200
+        form = {"a": "1"}
+        assert (await server.ask("inference", "POST", "/predictions/noop", data=form, headers=infer)).status == 200
+
+    serve(scenario, launcher, sources={"disable_token_authorization": "a test"})
+    seen = [job["headers"] for job in launcher.workers[0].jobs]
+    assert len(seen) == 5
+    assert [headers.get("X-Kept") for headers in seen] == ["yes"] * 5
+    assert not [headers for headers in seen if "authorization" in map(str.lower, headers)]
+
+
+def test_handlers_see_the_authorization_of_callers_where_marina_asks_for_no_token(serve: Serve) -> None:
+    launcher = FakeLauncher()
+
+    async def scenario(server: Server) -> None:
+        await server.register(ONE_WORKER)
+        await server.predict("noop", data=b"1", headers={"Authorization": "Bearer of-the-handler"})
+
+    serve(scenario, launcher)
+    assert launcher.workers[0].jobs[0]["headers"]["Authorization"] == "Bearer of-the-handler"

@@ -142,7 +142,28 @@ def test_a_call_needs_the_token_of_its_port(call: Call, dialect: str, code: str)
                 codes = [(await allowed.one("inference", "Ping")).code, (await allowed.manage("ListModels")).code]
             assert codes == (["OK", code] if kind is TokenKind.INFERENCE else [code, "OK"])
 
-    call(scenario, api_dialect=dialect, **TOKENS)
+    call(scenario, api_dialect=dialect, open_ping=False, **TOKENS)
+
+
+def test_a_ping_needs_no_token_and_handlers_see_none(call: Call) -> None:
+    launcher = FakeLauncher()
+
+    async def scenario(client: RpcClient, server: Server) -> None:
+        assert (await client.one("inference", "Ping")).code == "OK"
+        assert (await client.one("management", "ListModels")).code == "UNAUTHENTICATED"
+        for kind in TokenKind:
+            bearer = server.host.authorization(kind.value)["Authorization"]
+            async with client_of(server, metadata=(("authorization", bearer), ("x-kept", "yes"))) as allowed:
+                if kind is TokenKind.MANAGEMENT:
+                    registered = await allowed.manage("RegisterModel", url="noop-1.0.mar", initial_workers=1)
+                    assert registered.code == "OK"
+                else:
+                    await allowed.stream(model_name="noop")
+
+    call(scenario, launcher, **TOKENS)
+    headers = launcher.workers[0].jobs[0]["headers"]
+    assert headers["x-kept"] == "yes"
+    assert "authorization" not in headers
 
 
 def test_health_and_reflection_are_there(call: Call) -> None:
