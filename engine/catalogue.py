@@ -15,7 +15,7 @@ from engine.errors import TimedOutError, UnavailableError
 from engine.registry.feed import Feed
 from engine.registry.registry import Registry
 from engine.snapshot_files import Entry
-from engine.snapshots import Changes
+from engine.snapshots import Changes, Key
 from engine.tasks import TaskGroup
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.metrics.collected import Metrics
     from engine.record.rows import SavedVersion
     from engine.registry.records import Target, VersionSpec
-    from engine.snapshots import Key, VersionSnapshot
+    from engine.snapshots import VersionSnapshot
     from engine.store import Store
     from engine.unpacked import Unpacked
     from engine.version import Version
@@ -191,8 +191,13 @@ class Catalogue:
         self._touch_all(name)
 
     async def unregister(self, name: str, version: str | None, drain_timeout: float | None) -> None:
-        """Remove a version and wait until its workers are gone; raises TimedOutError as `Engine.unregister` does."""
+        """Remove a version and wait until its workers are gone; raises TimedOutError as `Engine.unregister` does.
+
+        One that is recorded and did not come back is forgotten when its name and version are given.
+        """
         async with self._changing():
+            if version is not None and await self._forget_missing(Key(name, version)):
+                return
             spec = self._registry.require_removable(name, version)
             if self.store:
                 await self.store.remove(spec.key)
@@ -237,6 +242,13 @@ class Catalogue:
         coming = version.set_target(target)
         self.feed.touch(spec.key)
         return coming
+
+    async def _forget_missing(self, key: Key) -> bool:
+        """Remove a version from the record that is there alone; returns whether that was so."""
+        if self.store is None or key in self._versions or not self.store.holds(key):
+            return False
+        await self.store.remove(key)
+        return True
 
     def _forget(self, key: Key) -> Version:
         """Take a version out of sight; whoever calls this closes it, and a stop meanwhile hurries that."""

@@ -80,7 +80,10 @@ class Restoring:
 def _missing(version: SavedVersion, problem: str, came_back: Sequence[Key]) -> str:
     """Say that a version did not come back; the oldest that did answers for the name where the default is missing."""
     name = version.key.name
-    notice = f"{name} {version.key.version} was not brought back: {problem.rstrip('.')}. It stays recorded."
+    notice = (
+        f"{name} {version.key.version} was not brought back: {problem.rstrip('.')}. "
+        f"It stays recorded until DELETE /models/{name}/{version.key.version}."
+    )
     answering = next((key.version for key in came_back if key.name == name), None)
     if not version.is_default or answering is None:
         return notice

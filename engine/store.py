@@ -67,6 +67,10 @@ class Store:
         """Whether a change was ever recorded."""
         return self._changes > 0
 
+    def holds(self, key: Key) -> bool:
+        """Whether this version is recorded."""
+        return key in self._rows
+
     async def add(self, saved: SavedVersion) -> None:
         """Record a new version, in the place of one with the same name and version."""
 

@@ -14,7 +14,7 @@ import pytest
 from engine import arrivals
 from engine.archives.progress import ProgressCallback
 from engine.engine import Engine
-from engine.errors import StoreError
+from engine.errors import StoreError, VersionNotFoundError
 from engine.home import Home
 from engine.registration import Registration
 from engine.settings import ModelDefaults, SnapshotModel
@@ -186,12 +186,29 @@ def test_a_default_version_that_cannot_come_back_is_told_with_the_version_that_a
     found, (notice,) = after(home)
     assert found.key.version == "1.0"
     assert notice == (
-        "noop 2.0 was not brought back: Model not found at: noop-2.0.mar. It stays recorded. "
+        "noop 2.0 was not brought back: Model not found at: noop-2.0.mar. "
+        "It stays recorded until DELETE /models/noop/2.0. "
         "It is the default version; until it comes back, version 1.0 answers for noop."
     )
     away.write_bytes(content)
     found, notices = after(home)
     assert (found.key.version, notices) == ("2.0", ())
+
+
+def test_a_version_that_did_not_come_back_can_be_unregistered(home: Home) -> None:
+    for version in ("1.0", "2.0"):
+        archive(home.model_store, version=version)
+    run(home, registering(Registration("noop-1.0.mar"), Registration("noop-2.0.mar")))
+    (home.model_store / "noop-1.0.mar").unlink()
+
+    async def forget(engine: Engine) -> None:
+        with pytest.raises(VersionNotFoundError):
+            await engine.unregister("noop", "3.0")
+        await engine.unregister("noop", "1.0")
+        assert [version.key.version for version in engine.describe("noop", "all")] == ["2.0"]
+
+    run(home, forget)
+    assert after(home)[1] == ()
 
 
 def test_a_default_is_recorded_before_it_counts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
