@@ -19,6 +19,7 @@ from engine.api.answers import new_request_id
 from engine.rpc.access import ANSWERED
 from engine.rpc.failures import REQUEST_ID, Teller
 from engine.rpc.interface import methods
+from engine.rpc.silence import SILENT_CALL
 
 
 class Call(NamedTuple):
@@ -70,6 +71,8 @@ class Wrapper:
     def _begin(self, context: Context) -> Call:
         if (note := ANSWERED.get()) is not None:
             context.add_done_callback(note)  # type: ignore[arg-type]  # the stubs want a class that they make up
+        if (silent := SILENT_CALL.get()) is not None:
+            silent.end()
         request_id = new_request_id()
         if not self._tells_more:
             return Call(request_id, {})

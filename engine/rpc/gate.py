@@ -71,18 +71,18 @@ class Gate(grpc.aio.ServerInterceptor):
         metadata = CIMultiDict((name, value) for name, value in details.invocation_metadata if isinstance(value, str))
         if reason := self._callers.page_refusal(metadata):
             log.warning("Refused %s at the gRPC %s API: %s", details.method, self._kind.value, reason)
-            return _refusal(grpc.StatusCode.PERMISSION_DENIED, reason, 0)
+            return refusal(grpc.StatusCode.PERMISSION_DENIED, reason, 0)
         is_open = self._tokens is None or details.method in self._open_methods
         if is_open or self._allows(metadata.get("authorization", "")):
             return await continuation(details)
         log.warning("Refused %s at the gRPC %s API: no valid token", details.method, self._kind.value)
-        return _refusal(self._refused, REFUSED, self._misses.count(time.monotonic()))
+        return refusal(self._refused, REFUSED, self._misses.count(time.monotonic()))
 
     def _allows(self, authorization: str) -> bool:
         return self._tokens is not None and self._tokens.allows(self._kind, authorization)
 
 
-def _refusal(code: grpc.StatusCode, text: str, delay: float) -> Handler:
+def refusal(code: grpc.StatusCode, text: str, delay: float) -> Handler:
     """Return what ends any kind of call, without reading of it, after `delay` seconds."""
 
     async def refuse(_requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> None:

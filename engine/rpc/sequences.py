@@ -12,16 +12,18 @@ from typing import Any
 
 from engine.api.answers import new_request_id
 from engine.engine import Engine
-from engine.errors import BadRequestError, MarinaError
+from engine.errors import BadRequestError, MarinaError, TimedOutError
 from engine.rpc.calls import Call
 from engine.rpc.failures import UNNAMED, EndedError, Teller
 from engine.rpc.interface import INFERENCE, message
+from engine.rpc.silence import SILENT_CALL
 from engine.serving.jobs import Reply
 from engine.serving.sequences import SEQUENCE_END, SEQUENCE_ID, SEQUENCE_START
 from engine.tasks import TaskGroup
 
 Response = message(f"{INFERENCE}.PredictionResponse")
 ErrorInfo = message("google.rpc.ErrorInfo")
+SILENT = "The client sent nothing for too long (stalled_connection_timeout), and no answer was due."
 NO_SEQUENCE = "Parameter sequenceId is required."
 # How many requests of one stream wait for their answers at most; its client is not read any further until then.
 MOST = 1000
@@ -46,6 +48,9 @@ class Sequences:
         """
         answers: asyncio.Queue[Any] = asyncio.Queue()
         waiting, reading = TaskGroup(), TaskGroup()
+        silent = SILENT_CALL.get()
+        if silent is not None:
+            silent.wait(lambda: answers.put_nowait(TimedOutError(SILENT)))
         try:
             reading.start(self._read(requests, call, answers, waiting), "reads a stream of requests")
             while (answer := await answers.get()) is not None:
@@ -53,6 +58,8 @@ class Sequences:
                     raise answer
                 yield answer
         finally:
+            if silent is not None:
+                silent.end()
             await reading.aclose()
             await waiting.aclose()
 
@@ -66,8 +73,11 @@ class Sequences:
                 await room.acquire()
                 one = Call(new_request_id(), dict(call.headers))
                 self._require_sequences(request, one, answers)
-                work = self._work(request, one, answers)
-                waiting.start(work, "waits for an answer").add_done_callback(lambda _: room.release())
+                work = waiting.start(self._work(request, one, answers), "waits for an answer")
+                work.add_done_callback(lambda _: room.release())
+                if (silent := SILENT_CALL.get()) is not None:
+                    silent.begin_job()
+                    work.add_done_callback(silent.end_job)
                 # Requests of a sequence are queued in their order: each before the next one is read.
                 await asyncio.sleep(0)
             await waiting.join()

@@ -17,12 +17,14 @@ from engine.api.authorization import guard_status
 from engine.api.callers import Callers
 from engine.api.listener import bound, holder_of, refusal
 from engine.certificates import load_key_pair
+from engine.descriptors import most_connections
 from engine.engine import Engine
 from engine.errors import AddressInUseError
 from engine.rpc.access import access_interceptors
 from engine.rpc.calls import service
 from engine.rpc.gate import Gate
 from engine.rpc.interface import POOL
+from engine.rpc.silence import SilentCalls
 from engine.settings import Address, Settings
 from engine.tasks import TaskGroup
 from engine.threads import Threads
@@ -32,6 +34,10 @@ log = logging.getLogger(__name__)
 
 # How long calls in flight may take once the server takes no more: until `close` ends them.
 UNTIL_CLOSED = 3600.0
+# How long the handshake of a connection may take, and the answer to a ping, in milliseconds.
+HANDSHAKE_MS = 10_000
+# Calls of one connection; more of one client wait at the client.
+MOST_STREAMS = 1000
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 POOL.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)
 
@@ -61,6 +67,10 @@ class RpcServer:
         self._health = health.aio.HealthServicer()
         self._port = plan.address.port
         self._stopping = TaskGroup()
+        settings = engine.settings
+        self._silent = SilentCalls(
+            settings.max_connections, settings.stalled_connection_timeout, engine.metrics.refusals
+        )
 
     @property
     def url(self) -> str:
@@ -102,6 +112,7 @@ class RpcServer:
 
     async def close(self) -> None:
         """End every call. Safe to call twice."""
+        self._silent.stop()
         self._let_go()
         if self._server is not None:
             await self._server.stop(None)
@@ -133,9 +144,8 @@ class RpcServer:
         )
         gate = Gate(callers, plan.kind, self._tokens, refused, open_ping=settings.open_ping)
         server = grpc.aio.server(
-            interceptors=[*access_interceptors(self._access), gate],
+            interceptors=[*access_interceptors(self._access), self._silent, gate],
             options=_options(settings, plan),
-            maximum_concurrent_rpcs=settings.max_connections,
         )
         server.add_generic_rpc_handlers([service(name, functions) for name, functions in plan.services.items()])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -145,6 +155,7 @@ class RpcServer:
 
 
 def _options(settings: Settings, plan: Plan) -> Sequence[tuple[str, int]]:
+    patience = settings.stalled_connection_timeout * 1000
     ages = {
         "grpc.max_connection_age_ms": plan.max_age_ms,
         "grpc.max_connection_age_grace_ms": plan.max_age_grace_ms,
@@ -153,6 +164,15 @@ def _options(settings: Settings, plan: Plan) -> Sequence[tuple[str, int]]:
         # Without this a second program would share the port, and get half of the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", settings.max_request_size),
+        # A further connection is closed at once. An idle one goes after a while; gRPC clients connect again.
+        ("grpc.max_allowed_incoming_connections", most_connections(settings.max_connections)),
+        ("grpc.max_connection_idle_ms", patience),
+        ("grpc.max_concurrent_streams", MOST_STREAMS),
+        # Until the client has sent the preface of HTTP/2, TLS included.
+        ("grpc.server_handshake_timeout_ms", min(patience, HANDSHAKE_MS)),
+        # A client that has gone without a word is found by a ping.
+        ("grpc.keepalive_time_ms", patience),
+        ("grpc.keepalive_timeout_ms", HANDSHAKE_MS),
         *((name, value) for name, value in ages.items() if value is not None),
     ]
 
