@@ -41,6 +41,7 @@ from engine.version import Version
 from engine.workers.environment import worker_environment
 from engine.workers.forking import ForkLauncher, can_fork
 from engine.workers.launcher import SpawnLauncher
+from engine.workers.orphan_guard import OrphanGuard, can_guard
 
 if TYPE_CHECKING:
     import asyncio
@@ -447,9 +448,10 @@ def _variables_of_workers(settings: Settings) -> dict[str, str]:
 
 
 def _launcher(settings: Settings, environment: Mapping[str, str]) -> Launcher:
+    guard = OrphanGuard(own_python()) if can_guard() else None
     if settings.fork_server and can_fork():
-        return ForkLauncher(settings.worker_python or own_python(), environment)
-    return SpawnLauncher()
+        return ForkLauncher(settings.worker_python or own_python(), environment, guard)
+    return SpawnLauncher(guard)
 
 
 def _seconds(timeout: int) -> float | None:

@@ -13,11 +13,10 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-import psutil
-
 from engine.deadlines import Deadline
 from engine.workers.launcher import SessionProcess
 from engine.workers.output import Lines
+from engine.workers.sessions import kill_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,17 +108,6 @@ class Printed(asyncio.Protocol):
         """Give the last line, even without a line end (asyncio's call)."""
         self._lines.end()
         self._silent()
-
-
-def kill_session(leader: int) -> None:
-    """Kill the processes that are left of the session of a process that has ended.
-
-    Members are found by their session, since the leader's pid may be another process's by now.
-    """
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError):
-            if pid != leader and os.getsid(pid) == leader:
-                os.kill(pid, signal.SIGKILL)
 
 
 def forked(pid: int, pidfd: int, children: dict[int, ForkedProcess]) -> ForkedProcess:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.workers.channel import Channel
     from engine.workers.forked_process import ForkedProcess
     from engine.workers.launcher import LaunchSpec, Output, WorkerProcess
+    from engine.workers.orphan_guard import OrphanGuard
 
 T = TypeVar("T")
 
@@ -49,22 +50,27 @@ MODULE_ENDINGS = (".py", ".pyc", ".so")
 class ForkLauncher:
     """Forks workers where that is possible, and spawns the others."""
 
-    def __init__(self, python: str, environment: Mapping[str, str]) -> None:
-        """The fork server runs on `python` in `environment`; nothing happens before `prepare` or the first `launch`."""
+    def __init__(self, python: str, environment: Mapping[str, str], guard: OrphanGuard | None = None) -> None:
+        """The fork server runs on `python` in `environment`; nothing happens before `prepare` or the first `launch`.
+
+        `guard` ends the processes of an engine that was killed.
+        """
         self._python = python
         self._environment = environment
-        self._spawn = SpawnLauncher()
+        self._guard = guard
+        self._spawn = SpawnLauncher(guard)
         self._threads = Threads("marina-fork", 1)
         self._starting = asyncio.Lock()
         self._server: ForkServer | None = None
 
     async def prepare(self) -> None:
         """Start the fork server if none is there; tells the log why it cannot."""
+        await self._spawn.prepare()
         async with self._starting:
             if self._server is None or self._server.gone:
                 if self._server is not None:
                     await self._server.close()
-                self._server = ForkServer()
+                self._server = ForkServer(self._guard)
                 await self._server.start(self._python, self._environment)
 
     async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> WorkerProcess:
@@ -79,6 +85,7 @@ class ForkLauncher:
         """End the fork server; call it when every worker has gone."""
         if self._server is not None:
             await self._server.close()
+        await self._spawn.close()
         self._threads.close()
 
     def _is_alike(self, spec: LaunchSpec) -> bool:
@@ -103,8 +110,9 @@ class ForkServerGoneError(Exception):
 class ForkServer:
     """The engine's end of one fork server."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: OrphanGuard | None = None) -> None:
         """Nothing happens before `start`."""
+        self._guard = guard
         self._control: socket.socket | None = None
         self._process: SpawnedProcess | None = None
         self._ready: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
@@ -139,6 +147,8 @@ class ForkServer:
         finally:
             theirs.close()
         self._control, self._process = ours, process
+        if self._guard is not None:
+            self._guard.add(process)
         loop.add_reader(ours, self._read)
 
     async def imported(self) -> frozenset[str]:
@@ -232,6 +242,8 @@ class ForkServer:
             case {"pid": int(pid)}:
                 # Known from now on: its end may be the next message.
                 process = forked(pid, descriptors[0], self._children)
+                if self._guard is not None:
+                    self._guard.add(process)
                 if not self._resolve(lambda answer: answer.set_result(process)):
                     process.kill()
             case {"failed": str(why)}:

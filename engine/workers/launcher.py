@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 from engine.deadlines import time_limit
 from engine.descriptors import lower_limit
 from engine.workers.output import Lines
+from engine.workers.sessions import kill_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from engine.workers.channel import Channel
+    from engine.workers.orphan_guard import OrphanGuard
 
 RUNTIME = Path(__file__).parent.parent / "runtime" / "__main__.py"
 # How long the output of a process that is gone is still read, in seconds.
@@ -82,6 +84,10 @@ class Launcher(Protocol):
 class SpawnLauncher:
     """Starts `python engine/runtime/__main__.py worker` with one end of a socket pair: works with any interpreter."""
 
+    def __init__(self, guard: OrphanGuard | None = None) -> None:
+        """`guard` ends the processes of an engine that was killed."""
+        self._guard = guard
+
     async def launch(self, spec: LaunchSpec, channel: Channel, output: Output) -> WorkerProcess:
         """Start a process and connect `channel` to it; raises OSError when that is impossible."""
         ours, theirs = socket.socketpair()
@@ -100,13 +106,20 @@ class SpawnLauncher:
             theirs.close()
         ours.setblocking(False)  # noqa: FBT003 - the socket module's signature
         await loop.create_unix_connection(lambda: channel, sock=ours)
+        if self._guard is not None:
+            await self._guard.start()
+            self._guard.add(process)
         return process
 
     async def prepare(self) -> None:
-        """There is nothing to do ahead."""
+        """Start the guard."""
+        if self._guard is not None:
+            await self._guard.start()
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """End the guard; call it when every worker has gone."""
+        if self._guard is not None:
+            await self._guard.close()
 
 
 class SessionProcess(Generic[Code]):
@@ -122,6 +135,10 @@ class SessionProcess(Generic[Code]):
     def unfinished(self) -> dict[str, str]:
         """Return what there is of printed lines that have not ended, by stream."""
         return {stream: text for stream, lines in self._printing.items() if (text := lines.unfinished)}
+
+    def when_ended(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once the process has ended, at once if it has."""
+        self._returncode.add_done_callback(lambda _: callback())
 
     async def wait(self) -> Code:
         """Return the exit code once the process is gone and its output is read."""
@@ -175,8 +192,8 @@ class SpawnedProcess(SessionProcess[int], asyncio.SubprocessProtocol):
             self._read.set()
 
     def process_exited(self) -> None:
-        """Kill what the process left behind in its session, before its id can be another's (asyncio's call)."""
-        self.kill()
+        """Kill what the process left behind in its session (asyncio's call)."""
+        kill_session(self.pid)
         transport = self._transport
         if transport is not None:
             self._returncode.set_result(transport.get_returncode() or 0)

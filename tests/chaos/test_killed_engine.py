@@ -19,6 +19,7 @@ from tests.support.servers import make_home
 
 # How long processes may outlive the engine, in seconds.
 LEAVE_SECONDS = 2.0
+ORPHAN_SECONDS = 5.0
 # Asked to, a worker waits where it notices nothing, and has a process of its own that does not either: an expression
 # like this one is matched for longer than anybody lives, in native code that lets no other thread run.
 STUCK = """
@@ -108,3 +109,43 @@ def test_nothing_outlives_an_engine_that_is_killed_but_what_the_next_start_remov
         assert second.process.returncode == 0
         assert alive(below) == []
     assert unpacked(home) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the guard of workers needs /proc")
+@pytest.mark.parametrize("fork_server", ["true", "false"])
+def test_no_worker_that_is_stuck_outlives_its_engine_and_its_fork_server(tmp_path: Path, fork_server: str) -> None:
+    home = make_home(tmp_path)
+    archive(home.model_store, "stuck", source=STUCK)
+    (tmp_path / "config.properties").write_text(f"{CONFIGURATION}fork_server={fork_server}\n")
+    with server(tmp_path) as first:
+        ask("POST", f"{first.management}/models?url=stuck-1.0.mar&initial_workers=2&synchronous=true")
+        waiting = ask_in_vain("POST", f"{first.inference}/predictions/stuck", b"get stuck")
+        wait_for(lambda: bool(list(home.unpacked.rglob("get stuck"))))
+        below = first.below()
+        assert any("sleep" in process.cmdline() for process in below)
+        direct = [child for child in below if child.ppid() == first.process.pid]
+        # All that could end the workers in an orderly way is killed at once; a worker cannot, for it is stuck.
+        fork_servers = [child for child in direct if "forkserver" in child.cmdline()]
+        assert len(fork_servers) == (1 if fork_server == "true" else 0)
+        for killed in fork_servers:
+            killed.suspend()
+        first.end(signal.SIGKILL)
+        for killed in fork_servers:
+            killed.kill()
+        wait_for(lambda: not alive(below), ORPHAN_SECONDS)
+    waiting.join(PATIENCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the guard of workers needs /proc")
+def test_a_fork_server_that_stands_still_does_not_outlive_its_engine(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    archive(home.model_store)
+    (tmp_path / "config.properties").write_text(CONFIGURATION)
+    with server(tmp_path) as first:
+        ask("POST", f"{first.management}/models?url=noop-1.0.mar&initial_workers=1&synchronous=true")
+        below = first.below()
+        for child in below:
+            if child.ppid() == first.process.pid and "forkserver" in child.cmdline():
+                child.suspend()
+        first.end(signal.SIGKILL)
+        wait_for(lambda: not alive(below), ORPHAN_SECONDS)

@@ -138,7 +138,9 @@ def test_sigterm_ends_marina_though_its_fork_server_stands_still(tmp_path: Path)
             management = api(process, "Management")
             ask("POST", f"{management}/models?url=noop-1.0.mar&initial_workers=1&synchronous=true")
             children = psutil.Process(process.pid).children(recursive=True)
-            [fork_server] = [child for child in children if child.ppid() == process.pid]
+            [fork_server] = [
+                child for child in children if child.ppid() == process.pid and "forkserver" in child.cmdline()
+            ]
             fork_server.suspend()
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
