@@ -155,7 +155,8 @@ class RpcServer:
 
 
 def _options(settings: Settings, plan: Plan) -> Sequence[tuple[str, int]]:
-    patience = settings.stalled_connection_timeout * 1000
+    # gRPC's numbers have 32 bits, and it takes the largest for "never".
+    patience = min(settings.stalled_connection_timeout * 1000, 2**31 - 1)
     ages = {
         "grpc.max_connection_age_ms": plan.max_age_ms,
         "grpc.max_connection_age_grace_ms": plan.max_age_grace_ms,

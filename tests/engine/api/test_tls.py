@@ -117,3 +117,19 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path, b"secret")
     with pytest.raises(SettingsError, match="needs a password"):
         start(tmp_path, certificate_file=certificate, private_key_file=key)
+
+
+def test_a_handshake_that_is_never_finished_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.api.listener.HANDSHAKE", 0.5)
+    certificate, key = make_certificate(tmp_path)
+    settings = make_settings(management_address=FREE, certificate_file=certificate, private_key_file=key)
+
+    async def body() -> None:
+        async with serving(make_home(tmp_path), settings) as server:
+            where = urlsplit(server.host.addresses["management"])
+            reader, writer = await asyncio.open_connection(where.hostname, where.port)
+            async with asyncio.timeout(10):
+                assert await reader.read() == b""
+            writer.close()
+
+    asyncio.run(body())

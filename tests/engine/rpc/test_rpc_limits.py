@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from engine.metrics.traffic import Refused
+from engine.ranges import RANGES
 from tests.engine.rpc.conftest import Call
 from tests.support.rpc_client import RpcClient, client_of
 from tests.support.servers import Server
@@ -115,3 +116,10 @@ def test_a_stream_that_waits_for_its_answer_is_not_silent(call: Call) -> None:
         await waiting.done_writing()
 
     call(scenario, launcher, stalled_connection_timeout=1)
+
+
+def test_the_longest_patience_is_taken(call: Call) -> None:
+    async def scenario(client: RpcClient, _server: Server) -> None:
+        assert (await client.one("inference", "Ping")).code == "OK"
+
+    call(scenario, stalled_connection_timeout=RANGES["response_timeout"][1])
