@@ -128,6 +128,8 @@ def specify(
         )
     if len(handler) > MAX_NAME:
         raise InvalidArchiveError(f"The handler {_shown(handler)} is longer than {MAX_NAME} characters.")
+    for problem in config.problems:
+        log.warning("%s %s, %s: %s", key.name, key.version, manifest.config_file, problem)
     return VersionSpec(
         name=key.name,
         version=key.version,
@@ -162,6 +164,7 @@ def specify(
         idle_unload=config.idle_unload,
         s3_sse_kms=registration.s3_sse_kms,
         s3_profile=registration.s3_profile,
+        config_problems=config.problems,
         said=frozenset(name for name in SAID if getattr(registration, name) is not None),
     )
 

@@ -121,7 +121,10 @@ class Batching:
 
 @dataclass(frozen=True, slots=True)
 class VersionSnapshot:
-    """One version of a model. Delays are milliseconds, timeouts seconds, `size` the archive's bytes."""
+    """One version of a model. Delays are milliseconds, timeouts seconds, `size` the archive's bytes.
+
+    `config_problems` say what of its model-config.yaml has no effect, and why.
+    """
 
     key: Key
     is_default: bool
@@ -144,6 +147,7 @@ class VersionSnapshot:
     queue: QueueSnapshot
     batching: Batching = field(default_factory=Batching)
     device_ids: tuple[int, ...] = ()
+    config_problems: tuple[str, ...] = ()
 
     @property
     def rests(self) -> bool:
@@ -253,7 +257,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSummary:
-    """What an archive says about itself, read without running anything in it."""
+    """What an archive says about itself, read without running anything in it.
+
+    `config_problems` say what of its model-config.yaml has no effect, and why.
+    """
 
     file_name: str
     size: int
@@ -264,3 +271,4 @@ class ArchiveSummary:
     runtime: str
     description: str
     files: tuple[str, ...] = field(default=())
+    config_problems: tuple[str, ...] = ()

@@ -100,6 +100,7 @@ class Version:
             workers=workers,
             queue=self.queue.snapshot(),
             batching=spec.batching,
+            config_problems=spec.config_problems,
         )
 
     def pass_on(self, successor: Version, by_name: Traffic) -> None:

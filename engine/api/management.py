@@ -294,6 +294,7 @@ def _description(version: VersionSnapshot, gpus: Sequence[Gpu]) -> dict[str, Any
         **({"deviceIds": version.device_ids} if version.device_ids else {}),
         **_batching(version.batching),
         "loadedAtStartup": version.loaded_at_startup,
+        **({"modelConfigProblems": version.config_problems} if version.config_problems else {}),
         "workers": [_worker(worker, gpus) for worker in version.workers],
         "jobQueueStatus": {
             "remainingCapacity": version.queue.capacity - version.queue.pending,

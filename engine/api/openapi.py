@@ -89,6 +89,7 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         {
             "deviceIds": _list_of(_NUMBER),
+            "modelConfigProblems": _list_of(_TEXT),
             # A text that holds a JSON object, or the object itself: the setting api_dialect decides.
             "customizedMetadata": {"description": "what the handler says of the model, when asked"},
         },

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 MAX_SIZE = 256 * 1024
 LONGEST_SHOWN = 100
+LONGEST_REASON = 300
 _DEVICE_TYPES = ("cpu", "gpu")
 _PARALLEL_TYPES = ("pp", "tp", "pptp", "custom")
 
@@ -79,6 +80,12 @@ class ModelConfig:
     warnings: tuple[str, ...] = ()
     error: str = ""
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the file has no effect, and why, in sentences."""
+        whole = (f"The file cannot be read and has no effect: {self.error}",) if self.error else ()
+        return (*whole, *self.warnings)
+
 
 def parse(text: str | bytes) -> ModelConfig:
     """Return the configuration; an empty file says nothing. Never raises: see `ModelConfig.error`."""
@@ -91,7 +98,7 @@ def parse(text: str | bytes) -> ModelConfig:
     except RecursionError:
         return ModelConfig(error="the file is nested too deeply")
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        return ModelConfig(error=plain_yaml.reason(error, text))
+        return ModelConfig(error=_cut(plain_yaml.reason(error, text), LONGEST_REASON))
     return ModelConfig(error="the file is no mapping of keys to values")
 
 
@@ -224,8 +231,11 @@ def _or(value: int | None, default: int) -> int:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return _cut(repr(value), LONGEST_SHOWN)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event
 
-from engine.archives import manifest, members, names
+from engine.archives import manifest, members, model_config, names
 from engine.archives.manifest import MANIFEST_NAME, MAX_SIZE, Manifest
 from engine.archives.members import Limits
 from engine.archives.progress import Meter, ProgressCallback, sha256
@@ -34,9 +34,12 @@ def inspect(
     """
     if path.is_dir():
         return _inspect_folder(path)
-    text, files = _read_archive(path, limits or Limits(), Meter("reading", 0, None, cancel))
+    limits, meter = limits or Limits(), Meter("reading", 0, None, cancel)
+    text, files = _read_archive(path, limits, meter)
+    about = manifest.parse(text, path.name)
+    config = _read_member(path, about.config_file, limits, meter) if about.config_file in files else None
     digest = sha256(path, progress, cancel)
-    return _summary(path, path.stat().st_size, digest, manifest.parse(text, path.name), files)
+    return _summary(path, path.stat().st_size, digest, about, files, config)
 
 
 def check(path: Path, cancel: Event | None = None) -> None:
@@ -66,12 +69,28 @@ def _read_archive(path: Path, limits: Limits, meter: Meter) -> tuple[bytes | Non
     return text, files
 
 
+def _read_member(path: Path, name: str, limits: Limits, meter: Meter) -> bytes | None:
+    """Return one file of the archive, as much of it as a model-config.yaml may have and a byte more."""
+    found = members.read(path, limits, meter.check)
+    with members.reading(path), closing(found):
+        for member in found:
+            if member.path == name:
+                with member.open() as file:
+                    return file.read(model_config.MAX_SIZE + 1)
+    return None
+
+
 def _inspect_folder(path: Path) -> ArchiveSummary:
     folder = model_folder(path)
     found = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
     about = read_manifest(folder, path.name)
     size = sum(file.stat().st_size for file in found)
-    return _summary(path, size, "", about, [file.relative_to(folder).as_posix() for file in found])
+    names_found = [file.relative_to(folder).as_posix() for file in found]
+    config = None
+    if about.config_file in names_found:
+        with (folder / about.config_file).open("rb") as file:
+            config = file.read(model_config.MAX_SIZE + 1)
+    return _summary(path, size, "", about, names_found, config)
 
 
 def read_manifest(folder: Path, archive: str) -> Manifest:
@@ -91,7 +110,9 @@ def read_manifest(folder: Path, archive: str) -> Manifest:
         return manifest.parse(file.read(MAX_SIZE + 1), archive)
 
 
-def _summary(path: Path, size: int, digest: str, about: Manifest, files: list[str]) -> ArchiveSummary:
+def _summary(
+    path: Path, size: int, digest: str, about: Manifest, files: list[str], config: bytes | None
+) -> ArchiveSummary:
     return ArchiveSummary(
         file_name=path.name,
         size=size,
@@ -102,4 +123,5 @@ def _summary(path: Path, size: int, digest: str, about: Manifest, files: list[st
         runtime=about.runtime,
         description=about.description,
         files=tuple(sorted(files)),
+        config_problems=() if config is None else model_config.parse(config).problems,
     )

@@ -24,7 +24,8 @@ class VersionSpec:
     seconds; `client_timeout` 0 means none. `idle_unload` is seconds without a request after which the workers go, 0 for
     never, None for what the settings say. `model_config` is the archive's model-config.yaml, parsed;
     `s3_sse_kms` says that the download of an http or https URL was signed with AWS credentials, `s3_profile` whose.
-    `said` are the names of the values that the caller gave.
+    `said` are the names of the values that the caller gave, `config_problems` say what of model-config.yaml has no
+    effect.
     """
 
     name: str
@@ -49,6 +50,7 @@ class VersionSpec:
     s3_sse_kms: bool = False
     s3_profile: str | None = None
     said: frozenset[str] = frozenset()
+    config_problems: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

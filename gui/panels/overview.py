@@ -38,6 +38,7 @@ def facts(version: VersionSnapshot) -> list[tuple[str, str]]:
         (tr("Startup timeout"), seconds(version.startup_timeout)),
         (tr("Max retry timeout"), seconds(version.max_retry_timeout)),
         (tr("Client timeout"), seconds(version.client_timeout)),
+        (tr("Model configuration"), "\n".join(version.config_problems) or words.DASH),
     ]
 
 
@@ -87,6 +88,8 @@ class Overview(QScrollArea):
             value = Label(selectable=True)
             value.setAccessibleName(label)
             value.setMinimumWidth(VALUE_WIDTH)
+            # The only text without a bound of its own.
+            value.setWordWrap(label == tr("Model configuration"))
             caption = Caption(label)
             caption.setMinimumWidth(CAPTION_WIDTH)
             self._grid.addWidget(caption, row, 2 * column, Qt.AlignmentFlag.AlignVCenter)

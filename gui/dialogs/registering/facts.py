@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from gui import theme, words
 from gui.dialogs.disclosure import Disclosure
+from gui.dialogs.operation import red
 from gui.widgets.basics import Button, Caption, Label
 from gui.words import counted, tr
 
@@ -39,6 +40,8 @@ class Facts(QWidget):
         self.files.setAccessibleName(tr("Files"))
         self.listing = Disclosure("", self.files)
         self.warning = Caption(wraps=True)
+        self.config = red(Caption(wraps=True))
+        self.config.hide()
         for label in (self.facts, self.digest):
             label.setWordWrap(True)
         self._sha256 = ""
@@ -53,7 +56,7 @@ class Facts(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
-        for widget in (self.facts, checksum, self.listing, self.warning):
+        for widget in (self.facts, checksum, self.listing, self.warning, self.config):
             column.addWidget(widget)
 
     def show_summary(self, summary: ArchiveSummary) -> None:
@@ -67,6 +70,9 @@ class Facts(QWidget):
         lines = min(LINES, len(summary.files) + 1)
         self.files.setFixedHeight(lines * self.files.fontMetrics().lineSpacing() + 2 * theme.GRID)
         self.warning.setText(_warning(summary.files))
+        told = tr("Model configuration: {problem}")
+        self.config.setText("\n".join(told.format(problem=problem) for problem in summary.config_problems))
+        self.config.setVisible(bool(summary.config_problems))
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._sha256)

@@ -140,3 +140,24 @@ async def test_the_certificates_are_the_systems_or_those_that_ssl_cert_file_name
             assert (await downloader.fetch(wish)).read_bytes() == content
     finally:
         threads.close()
+
+
+def test_a_model_configuration_that_cannot_be_read_is_named_in_the_description_and_in_the_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(server: Server) -> None:
+        archive(server.store, "odd", config="minWorkers: 1\nbatchSize: 2\n  x: y\n")
+        archive(server.store, "large", config="minWorkers: 1000000\non: 1\n")
+        archive(server.store, "fine", config="minWorkers: 1\n")
+        for name in ("odd", "large", "fine"):
+            assert (await server.register(f"url={name}-1.0.mar&model_name={name}")).status in (200, 202)
+        [odd], [large], [fine] = [await server.describe(name) for name in ("odd", "large", "fine")]
+        unread = "The file cannot be read and has no effect: line 3: mapping values are not allowed here"
+        assert odd["modelConfigProblems"] == [unread]
+        assert large["modelConfigProblems"] == ["minWorkers is ignored: 1000000 is more than 1000"]
+        assert large["minWorkers"] == 0
+        assert "modelConfigProblems" not in fine
+        assert server.engine.describe("odd")[0].config_problems == (unread,)
+        assert f"model-config.yaml: {unread}" in caplog.text
+
+    serve(scenario)

@@ -41,6 +41,32 @@ def test_a_mar_tells_its_name_files_size_and_digest(make_zip: Maker, tmp_path: P
     assert list(tmp_path.iterdir()) == [archive]
 
 
+CONFIGURED = json.dumps({"model": {"modelName": "m", "handler": "h.py", "configFile": "model-config.yaml"}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("config", "problems"),
+    [
+        (b"minWorkers: 1", ()),
+        (b"minWorkers: x", ("minWorkers is ignored: 'x' is no int",)),
+        (
+            b"minWorkers: 1\n  maxWorkers: 2",
+            ("The file cannot be read and has no effect: line 2: mapping values are not allowed here",),
+        ),
+        (b"a" * 300_000, ("The file cannot be read and has no effect: the file is larger than 262144 bytes",)),
+    ],
+)
+def test_what_of_the_model_configuration_has_no_effect_is_told_with_line_and_reason(
+    make_zip: Maker, make_tar: Maker, tmp_path: Path, config: bytes, problems: tuple[str, ...]
+) -> None:
+    files = (("model-config.yaml", config), ("MAR-INF/MANIFEST.json", CONFIGURED))
+    for name, content in files:
+        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "model" / name).write_bytes(content)
+    for archive in (make_zip(*files), make_tar(*((f"r/{n}", c) for n, c in files)), tmp_path / "model"):
+        assert inspect(archive).config_problems == problems
+
+
 def test_a_tar_tells_the_same(make_tar: Maker) -> None:
     summary = inspect(make_tar(*((f"root/{name}", content) for name, content in FILES)))
 
