@@ -138,11 +138,16 @@ class Registering:
         return await self._status_of(registration, spec, target, coming)
 
     def _decide(self, saved: SavedVersion, unpacked: Unpacked) -> tuple[VersionSpec, Target]:
-        """Return what archive and settings make of what was said; raises InvalidArchiveError for want of a handler."""
+        """Return what archive and settings make of what was said.
+
+        Raises InvalidArchiveError for want of a handler, BadRequestError for numbers that a registration may not have:
+        records of earlier versions can hold them.
+        """
+        saved.registration.check()
         settings, key, at_startup = self._settings, saved.key, saved.loaded_at_startup
         spec = specify(saved.registration, key, unpacked, settings, loaded_at_startup=at_startup)
         if saved.target is not None:
-            return spec, saved.target
+            return spec, wanted(saved.target.min_workers, saved.target.max_workers)
         workers = default_workers(settings, len(self._devices.gpus), loaded_at_startup=at_startup)
         archive_first = settings.api_dialect == "torchserve-0.12"
         given = settings.model_defaults(*key)

@@ -16,12 +16,16 @@ from engine.archives.progress import ProgressCallback
 from engine.engine import Engine
 from engine.errors import StoreError, VersionNotFoundError
 from engine.home import Home
+from engine.record.database import create
+from engine.record.rows import row_of
 from engine.registration import Registration
+from engine.registry.records import Target
 from engine.settings import ModelDefaults, SnapshotModel
 from engine.snapshots import VersionSnapshot
 from engine.tasks import TaskGroup
 from engine.unpacked import Unpacked, unpack_model
 from tests.support.archives import archive
+from tests.support.records import saved
 from tests.support.servers import make_home, make_settings
 from tests.support.workers import FakeLauncher
 
@@ -193,6 +197,19 @@ def test_a_default_version_that_cannot_come_back_is_told_with_the_version_that_a
     away.write_bytes(content)
     found, notices = after(home)
     assert (found.key.version, notices) == ("2.0", ())
+
+
+@pytest.mark.parametrize("recorded", [{"target": Target(1_000_000, 1_000_000)}, {"response_timeout": 10**30}])
+def test_a_version_with_numbers_out_of_range_does_not_keep_the_others_from_coming(
+    home: Home, recorded: dict[str, Any]
+) -> None:
+    archive(home.model_store)
+    archive(home.model_store, version="2.0")
+    versions = (saved("noop", "1.0", **recorded), saved("noop", "2.0"))
+    create(home.database, [row_of(number, version) for number, version in enumerate(versions, 1)], 2)
+    found, notices = after(home)
+    assert found.key.version == "2.0"
+    assert "noop 1.0 was not brought back" in "".join(notices)
 
 
 def test_a_version_that_did_not_come_back_can_be_unregistered(home: Home) -> None:
