@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash damage soak fuzz bench bench-window screenshots bench-grpc download bundle bundle-test clean
+.PHONY: run serve test setup lint types contracts unit test-models stress chaos crash damage soak memory fuzz bench bench-window screenshots bench-grpc download bundle bundle-test clean
 
 # Asked before the set-up, which takes a minute the first time.
 ifeq ($(shell uname -s)$(DISPLAY)$(WAYLAND_DISPLAY)$(QT_QPA_PLATFORM),Linux)
@@ -53,6 +53,9 @@ damage: setup ## 10,000 single damages of the record of models; Marina starts wi
 
 soak: setup ## a million predictions from clients of all kinds; nobody waits in vain, and memory stays flat; about a quarter of an hour
 	@MARINA_SOAK_REQUESTS=$${MARINA_SOAK_REQUESTS:-1000000} $(BIN)/pytest -s tests/soak
+
+memory: setup ## loads that hold much memory for a while; others are answered meanwhile, and the memory comes back
+	@MARINA_MEMORY=full $(BIN)/pytest -s tests/soak/test_memory_comes_back.py
 
 fuzz: setup ## 20,000 garbled inputs for each reader of what others wrote
 	@MARINA_FUZZ_INPUTS=$${MARINA_FUZZ_INPUTS:-20000} QT_QPA_PLATFORM=offscreen $(BIN)/pytest -s --timeout 3600 tests/fuzz

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.elastic import rules_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from engine.devices.devices import Devices
     from engine.environments.environments import Environment
+    from engine.memory_account import Account
     from engine.metrics.collected import Metrics
     from engine.registry.records import VersionSpec
     from engine.settings import Settings
@@ -40,8 +42,9 @@ class Assembly:
         versions: Mapping[Key, Version],
         metrics: Metrics,
         environment_of: Callable[[Unpacked], Environment],
+        answers: Account,
     ) -> None:
-        """`variables` are those of workers; `versions` those at work, which share the GPUs."""
+        """`variables` are those of workers; `versions` those at work, which share the GPUs; `answers` counts theirs."""
         self.launcher = launcher
         self._settings = settings
         self._variables = variables
@@ -49,6 +52,7 @@ class Assembly:
         self._seating = Seating(devices, versions.values)
         self._metrics = metrics
         self._environment_of = environment_of
+        self._answers = answers
         self._ids = itertools.count(FIRST_WORKER_ID)
         self._tasks = TaskGroup()
 
@@ -61,7 +65,7 @@ class Assembly:
         if config.threads:
             variables[THREADS] = str(config.threads)
         launch = LaunchSpec(environment.python, unpacked.folder, variables)
-        plan = worker_plan(spec, unpacked.folder, launch, self._settings)
+        plan = replace(worker_plan(spec, unpacked.folder, launch, self._settings), answers=self._answers)
         placement = self._devices.placement(name, config.device_type, config.device_ids)
         plan = self._seating.seated(measured(plan, spec.name, self._metrics), spec.key, placement)
         rules = rules_of(spec, self._settings)

@@ -20,7 +20,9 @@ from engine.devices.all_vendors import machine_inventory
 from engine.devices.devices import Devices
 from engine.errors import ConflictError, WorkerStartError
 from engine.frozen import own_python
+from engine.heap import TRIM_SECONDS, HeapTrimmer
 from engine.measured import figures
+from engine.memory_account import MemoryAccounts
 from engine.metrics.collected import Metrics
 from engine.metrics.traffic import Refused
 from engine.offers import LOOK_SECONDS, Offers
@@ -94,6 +96,7 @@ class Engine:
         self._tasks = TaskGroup(failures=self.metrics.task_failures)
         self._offers = Offers(self.home.model_store, self._threads, self._is_needed, self._wake)
         self._arrivals = Arrivals(settings, self.home, variables, self._threads, self._is_recorded, self._offers.claim)
+        self.memory = MemoryAccounts(settings.max_request_memory, settings.max_response_memory)
         self._assembly = Assembly(
             settings,
             variables,
@@ -102,6 +105,7 @@ class Engine:
             self._versions,
             self.metrics,
             self._arrivals.environment_of,
+            self.memory.answers,
         )
         said = configuration(settings, self.home.model_store)
         self._snapshot_files = SnapshotFiles(snapshot_folder(settings, self.home), said)
@@ -120,6 +124,7 @@ class Engine:
         )
         self._restoring = Restoring(self.home.unfinished_starts if ends_crash_loops else None, self._threads)
         self._sampler = Sampler(self._versions, self._devices, self._catalogue.feed.touch)
+        self._trimmer = HeapTrimmer(self.memory.held, self._threads)
 
     # Start and stop
 
@@ -134,6 +139,7 @@ class Engine:
         await self.metrics.start()
         await self._threads.run(self.home.create)
         self._tasks.repeat(self._sampler.look_regularly, "looks at the machine", SAMPLE_SECONDS)
+        self._tasks.repeat(self._trimmer.look, "gives memory back", TRIM_SECONDS)
         saved = await self._catalogue.open()
         await self._arrivals.open()
         came_back = await self._restoring.restore(saved, self._registering, wanted=self.settings.restore)
@@ -406,6 +412,7 @@ class Engine:
             headers = without_token(headers)
         job = Job(request_id, headers, inputs)
         job.asked = (name, version)
+        job.answers = self.memory.answers
         job.traffic = traffic = self.metrics.traffic(name, version)
         traffic.requests += 1
         if running.spec.client_timeout > 0:

@@ -21,11 +21,12 @@ from multidict import CIMultiDict
 from engine.api.answers import FIRST_ERROR, encoded, new_request_id
 from engine.api.authorization import Guard
 from engine.api.callers import Callers
-from engine.api.inference import FIRST_BYTES, LARGE, handler_headers, predict, reply_headers, status_of
+from engine.api.inference import FIRST_BYTES, LARGE, WITHOUT_BODY, handler_headers, predict, reply_headers, status_of
 from engine.api.reply_head import head_problem
-from engine.api.request import Begun, Held, complete, cors_headers
+from engine.api.request import Begun, complete, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.engine import Engine
+from engine.memory_account import Account
 from engine.serving.jobs import Input, Reply
 
 # Bytes of the longest head that is taken; it fits into what a loop reads at once.
@@ -43,8 +44,8 @@ _LENGTH_FIELD = re.compile(rb"\r\nContent-Length: [0-9]+", re.IGNORECASE)
 # With one of these a request may need more than its body's length and bytes to be understood.
 _OTHERWISE_READ = ("Transfer-Encoding", "Expect", "Upgrade", "Trailer", "Proxy-Connection")
 _FORMS = ("multipart/", "application/x-www-form-urlencoded")
+_EMPTY = (*WITHOUT_BODY, HTTPStatus.RESET_CONTENT)
 JSON = {"Content-Type": "application/json"}
-_EMPTY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class Wanted(NamedTuple):
@@ -62,7 +63,7 @@ class Wanted(NamedTuple):
 class ExpressLane:
     """Recognises, asks and writes for the connections of one listener, by the rules of that listener."""
 
-    def __init__(self, engine: Engine, router: Router, callers: Callers, guard: Guard | None, held: Held) -> None:
+    def __init__(self, engine: Engine, router: Router, callers: Callers, guard: Guard | None, held: Account) -> None:
         """`router`, `callers`, `guard` and `held` are those that decide in the other lane too."""
         self._engine = engine
         self._router = router

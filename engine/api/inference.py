@@ -180,7 +180,7 @@ async def _answered(begun: Begun, request: web.BaseRequest) -> web.StreamRespons
         return error_of(PredictionError(f"The handler's answer cannot be sent: {problem}.", 500), request_id)
     if reply.stream is not None:
         return await _streamed(reply, reply.stream, request, request_id)
-    if len(reply.body) > LARGE and status_of(reply) == HTTPStatus.OK and request.method != "HEAD":
+    if len(reply.body) > LARGE and status_of(reply) not in WITHOUT_BODY and request.method != "HEAD":
         return await _large(reply, request, request_id)
     return _whole(reply, request_id)
 
@@ -220,8 +220,11 @@ def _whole(reply: Reply, request_id: str) -> web.Response:
 
 async def _large(reply: Reply, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
     """Send the answer as it came from the worker, without a copy; its head goes out with the first few bytes."""
-    response = web.StreamResponse(reason=reply.phrase, headers={**reply_headers(reply), "x-request-id": request_id})
+    headers = {**reply_headers(reply), "x-request-id": request_id}
+    response = web.StreamResponse(status=status_of(reply), reason=reply.phrase, headers=headers)
     response.content_length = len(reply.body)
+    if response.status >= FIRST_ERROR:
+        response.force_close()
     body = memoryview(reply.body)
     try:
         await response.prepare(request)

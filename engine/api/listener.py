@@ -31,11 +31,12 @@ from engine.api.answers import (
     new_request_id,
 )
 from engine.api.authorization import Guard
+from engine.api.bodies import is_form
 from engine.api.callers import Callers
 from engine.api.connections import Connections
 from engine.api.express import ExpressLane
 from engine.api.operations import Body, Operation
-from engine.api.request import Held, Request, cors_headers
+from engine.api.request import Request, cors_headers
 from engine.api.router import MethodUnknownError, PathUnknownError, Router
 from engine.certificates import server_context
 from engine.descriptors import limit, most_connections
@@ -103,7 +104,7 @@ class Listener:
         self._runner: web.ServerRunner | None = None
         self._server: Connections | None = None
         self._tls: ssl.SSLContext | None = None
-        self._held = Held(engine.settings.max_request_memory)
+        self._held = engine.memory.requests
 
     @property
     def url(self) -> str:
@@ -235,7 +236,9 @@ class Listener:
         if not request.can_read_body:
             return 0
         told = request.content_length
-        return self._max_request_size if told is None else min(told, self._max_request_size)
+        size = self._max_request_size if told is None else min(told, self._max_request_size)
+        # A form is held twice while its fields are taken out of it.
+        return 2 * size if is_form(request) else size
 
     def _refusal_of(self, request: web.BaseRequest) -> web.Response | None:
         """Return the answer to a request that nobody looks at any closer."""

@@ -35,22 +35,6 @@ def complete(headers: CIMultiDict[str], cors: Mapping[str, str]) -> None:
     headers.setdefault("Connection", "keep-alive")
 
 
-class Held:
-    """The bytes that the requests of one listener hold, or may come to hold, and how many that may be."""
-
-    __slots__ = ("bytes", "most")
-
-    def __init__(self, most: int) -> None:
-        """Hold nothing."""
-        self.bytes = 0
-        self.most = most
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no further request is let in."""
-        return self.bytes > self.most
-
-
 class Begun(NamedTuple):
     """A prediction that was asked for. `started` is when, by `time.perf_counter`, where there is an access log."""
 

@@ -13,6 +13,7 @@ from engine.api.inference import health
 from engine.api.listener import NO_MEMORY
 from engine.engine import Engine
 from engine.errors import BadRequestError, UnavailableError
+from engine.metrics.traffic import Refused
 from engine.rpc import failures
 from engine.rpc.calls import Call, Wrapper
 from engine.rpc.interface import INFERENCE, message
@@ -38,12 +39,13 @@ def functions(engine: Engine, answers: Inference) -> Mapping[str, Any]:
 
 
 class Inference:
-    """Answers calls, and knows what the requests that wait hold together."""
+    """Answers calls."""
 
     def __init__(self, engine: Engine) -> None:
         """The façade does the work."""
         self._engine = engine
-        self._held = 0
+        self._requests = engine.memory.requests
+        self._answers = engine.memory.answers
 
     async def ping(self, _request: Any, _call: Call) -> Any:
         """Tell whether every default version has its workers; the call itself succeeds either way (TorchServe)."""
@@ -54,6 +56,7 @@ class Inference:
         reply = await self.ask(request, call)
         if reply.stream is not None:
             reply.stream.close()
+        call.hold(self._answers, len(reply.body))
         return Response(prediction=bytes(reply.body))
 
     async def stream(self, request: Any, call: Call) -> AsyncGenerator[Any, None]:
@@ -63,7 +66,8 @@ class Inference:
             yield Response(prediction=bytes(reply.body))
             if reply.stream is not None:
                 async for piece in reply.stream:
-                    yield Response(prediction=piece)
+                    with self._answers.holding(len(piece)):
+                        yield Response(prediction=piece)
         finally:
             if reply.stream is not None:
                 reply.stream.close()
@@ -78,13 +82,11 @@ class Inference:
     def queue(self, request: Any, call: Call, inputs: list[Input]) -> Awaitable[Reply]:
         """Queue inputs for the model of a request; raises UnavailableError while those that wait hold too much."""
         size = sum(one.size for one in inputs)
-        if self._held + size > self._engine.settings.max_request_memory:
+        if self._requests.bytes + size > self._requests.most:
+            self._engine.metrics.refusals[Refused.MEMORY] += 1
             raise UnavailableError(NO_MEMORY)
         version = request.model_version or None
         future = self._engine.predict(request.model_name, version, call.request_id, call.headers, inputs)
-        self._held += size
-        future.add_done_callback(lambda _: self._let_go(size))
+        self._requests.bytes += size
+        future.add_done_callback(lambda _: self._requests.release(size))
         return future
-
-    def _let_go(self, size: int) -> None:
-        self._held -= size

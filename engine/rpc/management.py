@@ -51,7 +51,7 @@ class Management:
 
     async def _customized(self, name: str, version: str | None, call: Call) -> Any:
         try:
-            return await management.describe_customized(self._engine, name, version, *call)
+            return await management.describe_customized(self._engine, name, version, call.request_id, call.headers)
         except NotFoundError as error:
             if self._recorded:
                 # TorchServe: INTERNAL here, NOT_FOUND elsewhere.

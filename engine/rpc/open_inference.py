@@ -93,6 +93,7 @@ class OpenInference:
         reply = await self._inference.queue(request, call, [Input("body", JSON, body)])
         if reply.stream is not None:
             reply.stream.close()
+        call.hold(self._engine.memory.answers, len(reply.body))
         try:
             return tensors.response(bytes(reply.body), quoted=self._recorded)
         except PredictionError:

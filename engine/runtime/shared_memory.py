@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 from .frames import FrameError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Buffer = bytes | bytearray
 
-Copy = TypeVar("Copy", bytes, bytearray)
+Copy = TypeVar("Copy", bound="bytes | bytearray")
 
 # How large bodies are that lie here. Below, the socket is as fast; above, a copy would hold the engine's loop too long.
 LEAST = 128 * 1024
@@ -53,8 +53,8 @@ class SharedMemory:
             start += len(buffer)
         return length
 
-    def read(self, length: int, kind: type[Copy]) -> Copy:
-        """Return a copy of the first `length` bytes; raises FrameError when the memory has no such body."""
+    def read(self, length: int, kind: Callable[[memoryview], Copy]) -> Copy:
+        """Return a copy of the first `length` bytes that `kind` makes; raises FrameError when there is no such body."""
         if not isinstance(length, int) or not 0 < length <= MOST:
             raise FrameError(f"a body of {length} bytes is none that lies in shared memory")
         shared = self._mapped(length)

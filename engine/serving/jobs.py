@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.deadlines import Deadline
 from engine.errors import PredictionError, TimedOutError, UnavailableError
+from engine.memory_account import Account
 from engine.serving.job_limits import SHORT_NAME, joined, require_fit
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ log = logging.getLogger(__name__)
 
 # Bytes of one answer that may wait for a slow client; about ten times what a handler may send at once by default.
 STREAM_LIMIT = 64 * 1024 * 1024
+# What a piece that waits takes up besides its bytes.
+PER_PIECE = 64
+# Bytes of an answer that is passed on however much other answers hold.
+SMALL_ANSWER = 64 * 1024
+UNLIMITED = Account()
+NO_MEMORY_FOR_ANSWERS = (
+    "The answers that wait for their clients hold as much as they may (max_response_memory). Try again later."
+)
 # Seconds beyond the client timeout in which an answer is still waited for.
 EXPIRY_GRACE = 0.25
 
@@ -48,12 +57,14 @@ class Stream:
     """The later pieces of an answer that a handler sends in parts. Iterate once; a failure is raised in its place.
 
     `closed` says that nobody reads any more, so that whatever still comes is dropped. A handler cannot be held back, so
-    a client that reads too slowly loses its answer once more than `limit` bytes wait for it.
+    a client that reads too slowly loses its answer once more than `limit` bytes wait for it, or all answers hold more
+    than `account` allows.
     """
 
-    def __init__(self, request_id: str, limit: int = STREAM_LIMIT) -> None:
+    def __init__(self, request_id: str, limit: int = STREAM_LIMIT, account: Account | None = None) -> None:
         """Start without a piece; `request_id` is for the log."""
         self.closed = False
+        self._account = account or Account()
         self._request_id = request_id
         self._limit = limit
         self._held = 0
@@ -65,8 +76,8 @@ class Stream:
         if self.closed:
             return
         if isinstance(piece, bytes):
-            self._held += len(piece)
-            if self._held > self._limit and self._pieces:
+            self._hold(len(piece) + PER_PIECE)
+            if self._pieces and (self._held > self._limit or self._account.is_full):
                 piece = self._give_up()
         self._pieces.append(piece)
         self._arrived.set()
@@ -75,6 +86,15 @@ class Stream:
         """Let go of what waits, since nobody reads any more."""
         self.closed = True
         self._pieces.clear()
+        self._hold(-self._held)
+
+    def __del__(self) -> None:
+        """Count no longer what a reader that has gone left behind."""
+        self._hold(-self._held)
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._account.bytes += size
 
     def _give_up(self) -> PredictionError:
         log.warning(
@@ -97,7 +117,8 @@ class Stream:
             raise StopAsyncIteration
         if isinstance(piece, PredictionError):
             raise piece
-        self._held -= len(piece)
+        if not self.closed:
+            self._hold(-len(piece) - PER_PIECE)
         return piece
 
 
@@ -119,7 +140,19 @@ class Job:
     loop's clock, and negative for a job without one.
     """
 
-    __slots__ = ("alone", "arrived", "asked", "expires", "future", "meta", "parts", "scheduled", "stream", "traffic")
+    __slots__ = (
+        "alone",
+        "answers",
+        "arrived",
+        "asked",
+        "expires",
+        "future",
+        "meta",
+        "parts",
+        "scheduled",
+        "stream",
+        "traffic",
+    )
 
     def __init__(
         self, request_id: str, headers: dict[str, str], inputs: Sequence[Input], *, alone: bool = False
@@ -131,6 +164,7 @@ class Job:
         self.alone = alone
         self.arrived = self.scheduled = perf_counter()
         self.asked: tuple[str, str | None] = ("", None)
+        self.answers = UNLIMITED
         self.expires = -1.0
         self.traffic: Traffic | None = None
         self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -155,11 +189,17 @@ class Job:
         _, status, phrase, headers = result
         if self.stream is not None:
             self.stream.put(bytes(body))
+        elif self.answers.is_full and len(body) > SMALL_ANSWER:
+            self._refuse_answer()
         elif not self.future.done():
-            self.stream = None if last else Stream(self.meta["id"])
+            self.stream = None if last else Stream(self.meta["id"], account=self.answers)
             self.future.set_result(Reply(status, phrase, headers, body, self.stream))
         if last:
             self._end()
+
+    def _refuse_answer(self) -> None:
+        if not self.future.done():
+            self.future.set_exception(UnavailableError(NO_MEMORY_FOR_ANSWERS, NO_MEMORY_FOR_ANSWERS))
 
     def _end(self) -> None:
         """Count an answer that is complete (TorchServe: those that failed have no latency)."""

@@ -201,7 +201,11 @@ class Settings:
     max_response_size: Annotated[int, Setting(values.integer(1), "the largest answer", "bytes")] = 6_553_500
     max_request_memory: Annotated[
         int,
-        Setting(values.integer(1, 2**40), "what the bodies of all requests to one address may hold together", "bytes"),
+        Setting(values.integer(1, 2**40), "what the bodies of all requests may hold together", "bytes"),
+    ] = 1024**3
+    max_response_memory: Annotated[
+        int,
+        Setting(values.integer(1, 2**40), "what the answers that wait for their clients may hold together", "bytes"),
     ] = 1024**3
     max_form_fields: Annotated[
         int, Setting(values.integer(1, 1_000_000), "fields that a urlencoded form has at most", "fields")

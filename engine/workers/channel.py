@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 import msgspec
 
 from engine.deadlines import Deadline
+from engine.memory_account import Account, CountedBytes
 from engine.runtime.frames import PREFIX, FrameError, Kind, Prefix, decode_prefix, encode_head
 from engine.workers.claims import Claims, claims
 from engine.workers.shared_memory import make_memory
@@ -150,12 +151,18 @@ class Channel(asyncio.BufferedProtocol):
     A worker that is busy may hold one more batch, sent ahead, which it begins by itself when the other has ended.
     """
 
-    def __init__(self, owner: ChannelOwner, *, max_body: int, response_timeout: float) -> None:
-        """`max_body` bytes is the largest answer taken, `response_timeout` seconds the longest wait for one."""
+    def __init__(
+        self, owner: ChannelOwner, *, max_body: int, response_timeout: float, answers: Account | None = None
+    ) -> None:
+        """`max_body` bytes is the largest answer taken, `response_timeout` seconds the longest wait for one.
+
+        `answers` counts what large answers hold.
+        """
         self.owner = owner
         self.idle: Callable[[Channel], None] = _nobody
         self.requests = 0
         self._max_body = max_body
+        self._answers = answers or Account()
         self._response_timeout = response_timeout
         self._batches: dict[int, SentBatch] = {}
         self._next_batch = 0
@@ -192,7 +199,7 @@ class Channel(asyncio.BufferedProtocol):
 
     def load(self, meta: dict[str, Any]) -> None:
         """Send LOAD, with memory to share; `engine.runtime.frames` lists what `meta` holds."""
-        self._claims, self._memory = claims(), make_memory()
+        self._claims, self._memory = claims(), make_memory(self._answers)
         lent = {
             "ahead": self._claims.places if self._claims is not None else None,
             "shared_memory": self._memory.path if self._memory is not None else None,
@@ -324,7 +331,7 @@ class Channel(asyncio.BufferedProtocol):
             self._filled = len(rest)
 
     def _begin_large(self, size: int, start: int) -> None:
-        frame = memoryview(bytearray(size))
+        frame = memoryview(CountedBytes(size, self._answers))
         got = self._filled - start
         frame[:got] = self._scratch[start : self._filled]
         self._large, self._filled = frame, got

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.deadlines import Deadline
+from engine.memory_account import Account
 from engine.snapshots import FAILING, LogLine, Stream, WorkerSnapshot, WorkerState
 from engine.workers import lifecycle as life
 from engine.workers.channel import DIED, Channel, Emitted
@@ -74,7 +75,7 @@ class WorkerPlan:
 
     `take_metrics` gets what their handlers emit, `took` how many milliseconds a batch of requests with these ids
     needed, `log` what they print and how they end. `place` is asked for each process of a worker and gives its GPU,
-    None for the CPU: LOAD's gpu_id.
+    None for the CPU: LOAD's gpu_id. `answers` counts what their large answers hold.
     """
 
     name: str
@@ -87,6 +88,7 @@ class WorkerPlan:
     take_metrics: Callable[[list[Emitted]], None] = _passed_over
     took: Callable[[float, tuple[str, ...]], None] = _passed_over
     place: Callable[[Worker], int | None] = _on_cpu
+    answers: Account = field(default_factory=Account)
 
 
 class Worker:
@@ -233,7 +235,9 @@ class Worker:
         # Of this life alone: what an earlier process printed says nothing about the end of this one.
         self._last_words = words = LastWords()
         self._launched = time.perf_counter()
-        channel = Channel(self, max_body=self._plan.max_response_size, response_timeout=self._plan.response_timeout)
+        plan = self._plan
+        timeout = plan.response_timeout
+        channel = Channel(self, max_body=plan.max_response_size, response_timeout=timeout, answers=plan.answers)
         self._told_threads = self._threads
         try:
             process = await self._launcher.launch(self._launch_spec(), channel, partial(self._print, words))

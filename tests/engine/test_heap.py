@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.heap import keep_freed_memory
+from engine.heap import IDLE, HeapTrimmer, keep_freed_memory
+from engine.threads import Threads
 
 ROOT = Path(__file__).resolve().parents[2]
 # What one large request leaves behind, again and again; prints how many pages the system had to give for the last ones.
@@ -48,3 +50,25 @@ def test_other_systems_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> 
 def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     keep_freed_memory()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library has no malloc_trim")
+@pytest.mark.parametrize(("held", "trims"), [(IDLE, 1), (IDLE + 1, 0)])
+def test_memory_is_given_back_when_no_large_body_is_held_and_once(
+    monkeypatch: pytest.MonkeyPatch, held: int, trims: int
+) -> None:
+    found: list[int] = []
+
+    class Library:
+        malloc_trim = staticmethod(found.append)
+
+    async def look_twice() -> None:
+        threads = Threads("test", 1)
+        trimmer = HeapTrimmer(lambda: held, threads)
+        await trimmer.look()
+        await trimmer.look()
+        threads.close()
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library)
+    asyncio.run(look_twice())
+    assert found == [0] * trims

@@ -322,3 +322,28 @@ def test_a_stop_in_the_middle_of_a_large_answer_sends_it_whole(drive: Drive) -> 
         assert await client.is_closed()
 
     drive(scenario, launcher, max_response_size=len(TOO_LARGE_TO_BUFFER))
+
+
+def test_answers_that_are_not_read_hold_no_more_than_they_may(drive: Drive) -> None:
+    async def scenario(server: Server, client: Client) -> None:
+        held = server.engine.memory.answers
+        client.send(POST, body=b"{}")
+        async with asyncio.timeout(10):
+            while held.bytes < len(TOO_LARGE_TO_BUFFER):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        late = await connect(server)
+        late.send(POST, body=b"{}")
+        head, _ = await late.answer()
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"max_response_memory" in head
+        await late.close()
+        assert (await client.answer())[1] == TOO_LARGE_TO_BUFFER
+        async with asyncio.timeout(10):
+            while held.bytes:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        client.send(POST, body=b"{}")
+        assert (await client.answer())[1] == TOO_LARGE_TO_BUFFER
+
+    launcher = FakeLauncher(answer=(0, "", {}, TOO_LARGE_TO_BUFFER))
+    limit = len(TOO_LARGE_TO_BUFFER)
+    drive(scenario, launcher, max_response_size=limit, max_response_memory=limit + 100_000)

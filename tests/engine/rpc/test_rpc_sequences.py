@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.engine.rpc.conftest import Call, until_pending
 from tests.support.rpc_client import RpcClient, read
 from tests.support.servers import Server
@@ -124,3 +126,30 @@ def test_a_client_that_goes_takes_its_requests_along(call: Call) -> None:
         launcher.workers[0].reply(1)
 
     call(scenario, launcher)
+
+
+def test_a_stream_that_is_not_read_holds_a_few_answers_and_gives_them_up_when_it_ends(
+    call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = bytes(1_000_000)
+    launcher = FakeLauncher(answer=(0, "", {}, body))
+
+    async def scenario(client: RpcClient, server: Server) -> None:
+        await client.manage("RegisterModel", **ONE)
+        method, request = client.method("inference", "StreamPredictions2")
+        going = method(iter([request(**of(f"s{number % 4}")) for number in range(300)]))
+        held = server.engine.memory.answers
+        await going.read()
+        async with asyncio.timeout(20):
+            while len(launcher.workers[0].jobs) < 32 or held.bytes < 8 * len(body):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert len(launcher.workers[0].jobs) < 100
+        assert held.bytes < 100 * len(body)
+        going.cancel()
+        async with asyncio.timeout(20):
+            # grpcio's traceback keeps the batches of the answer that it could not send and of the next one.
+            while held.bytes > 8 * len(body) + 4096:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    call(scenario, launcher)
+    caplog.clear()
