@@ -1,10 +1,12 @@
 """The fork server: imports torch once, then forks a worker for each order of the engine. Linux, a process of its own.
 
-It runs on its only thread, since a fork takes no other along, and never touches CUDA, which no fork survives. Engine
+It runs on its only thread, since a fork takes no other along, and never touches CUDA, which no fork survives. A module
+that starts threads when it is imported is left out: the process replaces itself by one that does not import it. Engine
 and fork server exchange datagrams of JSON over one socket pair (SOCK_SEQPACKET):
 
     engine to fork server    {"folder", "environment"} with three descriptors: channel, standard output, standard error
-    fork server to engine    {"ready": [names of the modules that a worker finds imported]}, once
+    fork server to engine    {"ready": [names of the modules that a worker finds imported]}, once, or
+                             {"unable": why}, instead of it, when no worker can be forked
                              {"pid"} with the process's pidfd, or {"failed": why}: the answer to an order
                              {"exited": pid, "code": exit code, negative for a signal}
 
@@ -22,14 +24,18 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 from . import worker
 from .threadcount import use_threads
 
 # What every worker would import by itself, at two seconds and a hundred megabytes each.
 PRELOADED = ("torch", "numpy", "ts.torch_handler.base_handler")
+# The environment variable that names the modules to leave out, separated by commas, to the process that comes next.
+LEFT_OUT = "MARINA_NOT_PRELOADED"
 OURS = ("__main__", "marina_runtime", "ts")
 MAX_ORDER = 256 * 1024
 DESCRIPTORS = 3
@@ -55,19 +61,48 @@ class Order(NamedTuple):
 def main(control: socket.socket) -> int:
     """Fork workers until the engine closes `control`; returns the exit code, in a worker that of its own end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    order = ForkServer(control).run()
+    server = ForkServer(control)
+    if count_threads() > 1:
+        server.give_up("its Python starts threads by itself, which a fork does not take along")
+        return 0
+    order = server.run(preload(control))
     return 0 if order is None else become_worker(order)
 
 
-def preload() -> list[str]:
-    """Import what workers share and return the top-level names of everything imported, but for our own."""
+def count_threads() -> int:
+    """Return the number of threads of this process, those of native libraries included where /proc tells."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir()))
+    except OSError:
+        return threading.active_count()
+
+
+def preload(control: socket.socket) -> list[str]:
+    """Import what workers share and return the top-level names of everything imported, but for our own.
+
+    Does not return when an import starts threads: the process then starts anew, without that module.
+    """
+    left_out = os.environ.get(LEFT_OUT, "").split(",")
     for name in PRELOADED:
+        if name in left_out:
+            continue
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+        if count_threads() > 1:
+            _start_anew(control, [*left_out, name])
     gc.collect()
     # A collection in a child would write to, and so copy, every page that holds an object of ours.
     gc.freeze()
     return sorted({name.partition(".")[0] for name in list(sys.modules)}.difference(OURS))
+
+
+def _start_anew(control: socket.socket, left_out: list[str]) -> NoReturn:
+    """Replace this process by one that does not import the modules in `left_out`; its threads end with it."""
+    sys.stderr.write(f"{left_out[-1]} starts threads when it is imported, so each worker imports it by itself\n")
+    sys.stderr.flush()
+    control.set_inheritable(True)
+    environment = {**os.environ, LEFT_OUT: ",".join(left_out)}
+    os.execve(sys.executable, [sys.executable, "-u", *sys.argv], environment)  # noqa: S606 - the same program again
 
 
 class ForkServer:
@@ -78,10 +113,17 @@ class ForkServer:
         self._woken, self._wake = socket.socketpair()
         self._children: set[int] = set()
 
-    def run(self) -> Order | None:
-        """Serve until the engine hangs up, then return None; in a forked child return its order at once."""
+    def give_up(self, why: str) -> None:
+        """Say that no worker can be forked."""
+        self._tell({"unable": why})
+
+    def run(self, imported: list[str]) -> Order | None:
+        """Serve until the engine hangs up, then return None; in a forked child return its order at once.
+
+        `imported` are the names of the modules that a worker finds imported.
+        """
         control, woken = self._control, self._woken
-        self._tell({"ready": preload()})
+        self._tell({"ready": imported})
         self._hear_of_children()
         while True:
             readable, _, _ = select.select([control, woken], [], [])

@@ -67,7 +67,7 @@ class ForkLauncher:
         """Start the fork server if none is there; tells the log why it cannot."""
         await self._spawn.prepare()
         async with self._starting:
-            if self._server is None or self._server.gone:
+            if self._server is None or (self._server.gone and not self._server.unable):
                 if self._server is not None:
                     await self._server.close()
                 self._server = ForkServer(self._guard)
@@ -111,7 +111,8 @@ class ForkServer:
     """The engine's end of one fork server."""
 
     def __init__(self, guard: OrphanGuard | None = None) -> None:
-        """Nothing happens before `start`."""
+        """Nothing happens before `start`. `unable` says that another one could not fork either."""
+        self.unable = False
         self._guard = guard
         self._control: socket.socket | None = None
         self._process: SpawnedProcess | None = None
@@ -239,6 +240,10 @@ class ForkServer:
             case {"ready": list(names)}:
                 if not self._ready.done():
                     self._ready.set_result(frozenset(names))
+            case {"unable": str(why)}:
+                log.warning("No worker is forked, so each one imports torch by itself: %s", why)
+                self.unable = True
+                self._hang_up()
             case {"pid": int(pid)}:
                 # Known from now on: its end may be the next message.
                 process = forked(pid, descriptors[0], self._children)

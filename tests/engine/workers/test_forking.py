@@ -221,3 +221,36 @@ async def test_marina_ends_though_the_server_stands_still(tmp_path: Path, monkey
         first = server_pid(setting)
         os.kill(first, signal.SIGSTOP)
     await ends(first)
+
+
+def module_that_starts_a_thread(folder: Path, name: str) -> None:
+    """Put a module into `folder` that starts a thread when it is imported, as native libraries do."""
+    folder.mkdir()
+    (folder / f"{name}.py").write_text("import _thread, time; _thread.start_new_thread(time.sleep, (3600,))")
+
+
+@real_time
+async def test_a_module_that_starts_threads_is_left_to_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    module_that_starts_a_thread(tmp_path / "modules", "numpy")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    async with running_version(tmp_path, HANDLER, fork=True) as setting:
+        await setting.scale(1)
+        server = psutil.Process(server_pid(setting))
+        assert parent_of(setting) == server.pid, "the others are still forked"
+        assert server.num_threads() == 1
+        assert await setting.ask("'numpy' in sys.modules") == "false"
+    assert "numpy starts threads when it is imported, so each worker imports it by itself" in caplog.text
+
+
+@real_time
+async def test_a_python_that_starts_threads_by_itself_has_its_workers_spawned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    module_that_starts_a_thread(tmp_path / "modules", "sitecustomize")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    async with running_version(tmp_path, HANDLER, fork=True) as setting:
+        await setting.scale(2)
+        assert all(isinstance(worker._process, SpawnedProcess) for worker in setting.pool.workers.values())
+    assert caplog.text.count("No worker is forked") == 1, "one look at this Python is enough"
