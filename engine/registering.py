@@ -95,6 +95,9 @@ class Registering:
                 raise
         except (MarinaError, OSError) as error:
             return str(error)
+        except Exception as error:
+            log.exception("%s %s cannot be brought back.", saved.key.name, saved.key.version)
+            return f"an unexpected error, which the log has in full ({type(error).__name__}: {error})"
         self._catalogue.readmit(spec, target, unpacked, is_default=saved.is_default)
         return ""
 
@@ -109,6 +112,8 @@ class Registering:
             log.info("%s is there already: %s", model, error)
         except (MarinaError, OSError) as error:
             log.error("%s was not loaded: %s", model, error)
+        except Exception:
+            log.exception("%s was not loaded.", model)
 
     async def _bring(
         self,

@@ -14,14 +14,14 @@ import pytest
 from engine import arrivals
 from engine.archives.progress import ProgressCallback
 from engine.engine import Engine
-from engine.errors import StoreError, VersionNotFoundError
+from engine.errors import NotFoundError, StoreError, VersionNotFoundError
 from engine.home import Home
 from engine.record.database import create
 from engine.record.rows import row_of
-from engine.registration import Registration
-from engine.registry.records import Target
+from engine.registration import Registration, specify
+from engine.registry.records import Target, VersionSpec
 from engine.settings import ModelDefaults, SnapshotModel
-from engine.snapshots import VersionSnapshot
+from engine.snapshots import Key, VersionSnapshot
 from engine.tasks import TaskGroup
 from engine.unpacked import Unpacked, unpack_model
 from tests.support.archives import archive
@@ -316,3 +316,29 @@ def test_an_archive_that_a_url_brought_goes_with_its_last_model(home: Home, tmp_
         assert list(home.model_store.iterdir()) == []
 
     run(home, scenario, **URLS)
+
+
+def test_a_start_goes_on_without_a_model_that_raises_an_unexpected_error(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive(home.model_store)
+    archive(home.model_store, "other")
+    run(home, registering(Registration("noop-1.0.mar"), Registration("other-1.0.mar")))
+
+    def fail(registration: Registration, key: Key, *given: Any, **named: Any) -> VersionSpec:
+        if key.name == "noop":
+            raise ValueError("nobody expected this")
+        return specify(registration, key, *given, **named)
+
+    monkeypatch.setattr("engine.registering.specify", fail)
+
+    async def scenario(engine: Engine) -> None:
+        assert engine.describe("other")
+        with pytest.raises(NotFoundError):
+            engine.describe("noop")
+        assert "noop 1.0 was not brought back: an unexpected error" in " ".join(engine.notices())
+
+    run(home, scenario)
+    assert "nobody expected this" in caplog.text
+    monkeypatch.undo()
+    assert after(home)[0].key.name == "noop"
