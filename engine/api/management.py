@@ -47,7 +47,9 @@ SCALING = (
 # TorchServe: where the path names no version, the query may.
 SCALING_ONE = (*SCALING, Parameter("model_version", Kind.TEXT, "the version; the default one when not given"))
 REGISTERING = (
-    Parameter("url", Kind.TEXT, "the archive: a file name in the model store, or a URL", required=True),
+    Parameter(
+        "url", Kind.TEXT, "the archive: a file name in the model store, or a URL", required=True, keeps_empty=True
+    ),
     Parameter("model_name", Kind.TEXT, "the model's name; the manifest's when not given"),
     Parameter("handler", Kind.TEXT, "the handler as module:function; the manifest's when not given"),
     Parameter("runtime", Kind.TEXT, "the manifest's when not given", choices=tuple(RUNTIMES.values())),
@@ -59,7 +61,9 @@ REGISTERING = (
     _number("startup_timeout", "seconds a worker has to load the model"),
     Parameter("s3_sse_kms", Kind.SWITCH, "sign the download from S3; an s3:// URL always is", default=False),
     Parameter("s3_profile", Kind.TEXT, "the AWS profile whose credentials sign; boto3's choice when not given"),
-    Parameter("sha256", Kind.TEXT, "what the archive must have, in hexadecimal; anything when not given"),
+    Parameter(
+        "sha256", Kind.TEXT, "what the archive must have, in hexadecimal; anything when not given", keeps_empty=True
+    ),
 )
 CUSTOMIZED = Parameter("customized", Kind.SWITCH, "ask the handler what it says about the model", default=False)
 DESCRIBING = (CUSTOMIZED,)

@@ -33,7 +33,8 @@ class Kind(Enum):
 class Parameter:
     """One parameter in the query, or of the same name in a JSON body. `default` None means not given.
 
-    `limits` are the least and the largest number that it may be, `choices` the texts that it may be.
+    `limits` are the least and the largest number that it may be, `choices` the texts that it may be. An empty text
+    counts as not given, unless the parameter `keeps_empty`, because it being empty can only be a mistake.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Parameter:
     required: bool = False
     limits: tuple[int, int] | None = None
     choices: tuple[str, ...] = ()
+    keeps_empty: bool = False
 
 
 class Body(Enum):
@@ -105,8 +107,7 @@ class Operation:
 def read_parameters(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value for each declared parameter; one that is not declared is ignored (TorchServe).
 
-    An empty text counts as not given, since clients with fixed forms send fields that were left empty. The text of a
-    required parameter is kept (TorchServe finds no archive for an empty `url`).
+    An empty text counts as not given, since clients with fixed forms send fields that were left empty.
 
     Raises BadRequestError naming the parameter that is missing, of the wrong kind or out of its limits.
     """
@@ -114,7 +115,7 @@ def read_parameters(declared: tuple[Parameter, ...], given: Mapping[str, Any]) -
 
 
 def _read(parameter: Parameter, value: Any) -> Any:
-    if value is None or (value == "" and not parameter.required):
+    if value is None or (value == "" and not parameter.keeps_empty):
         if parameter.required:
             raise BadRequestError(f"Parameter {parameter.name} is required.")
         return parameter.default

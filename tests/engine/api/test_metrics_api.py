@@ -177,7 +177,7 @@ def test_what_goes_to_the_logs_is_not_answered(
 
     serve(scenario, metrics_mode=mode)
     lines = "\n".join(record.getMessage() for record in caplog.records if record.name == "TS_METRICS")
-    assert re.search(rf"^Requests2XX\.Count:\d\.0\|#Level:Host\|#hostname:{HOST},timestamp:\d+$", lines, re.MULTILINE)
+    assert re.search(rf"- Requests2XX\.Count:\d\.0\|#Level:Host\|#hostname:{HOST},timestamp:\d+$", lines, re.MULTILINE)
     assert ("ts_inference_requests_total.Count:1.0|#model_name:noop,model_version:default|" in lines) is (mode == "log")
     assert "WorkerLoadTime.Milliseconds:" not in lines or "|#WorkerName:W-9000-noop_1.0,Level:Host|" in lines
 

@@ -46,7 +46,9 @@ def test_an_empty_parameter_counts_as_absent() -> None:
     assert read(NUMBER, "") == 5
     assert read(SWITCH, "") is False
     assert read(Parameter("model_name", Kind.TEXT, ""), "") is None
-    assert read(TEXT, "") == ""
+    with pytest.raises(BadRequestError, match=r"^Parameter url is required\.$"):
+        read(TEXT, "")
+    assert read(Parameter("sha256", Kind.TEXT, "", keeps_empty=True), "") == ""
 
 
 @pytest.mark.parametrize(
