@@ -136,7 +136,7 @@ REST = b"\r\n\r\nx\r\n--B--\r\n"
         pytest.param(PART + b"\r\nContent-Transfer-Encoding: base64" + REST, id="no base64"),
         pytest.param(PART + b"\r\n--zebra--" + REST, id="no header"),
         pytest.param(PART + b"\r\nX: " + b"x" * 9000 + REST, id="long header"),
-        pytest.param(PART + b"\r\nX: y" * 3000 + REST, id="many headers"),
+        pytest.param(PART + b"\r\nX: y" * 600 + REST, id="many headers"),
         pytest.param(PART + b"\r\n\r\nx", id="no end"),
         pytest.param(b"--B\r\nX: y" + REST, id="no name"),
     ],
