@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 UNTIL_CLOSED = 3600.0
 # How long the handshake of a connection may take, and the answer to a ping, in milliseconds.
 HANDSHAKE_MS = 10_000
+# The largest time in milliseconds that gRPC takes, for which it waits for ever.
+NEVER = 2**31 - 1
 # Calls of one connection; more of one client wait at the client.
 MOST_STREAMS = 1000
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -155,8 +157,7 @@ class RpcServer:
 
 
 def _options(settings: Settings, plan: Plan) -> Sequence[tuple[str, int]]:
-    # gRPC's numbers have 32 bits, and it takes the largest for "never".
-    patience = min(settings.stalled_connection_timeout * 1000, 2**31 - 1)
+    patience = min(settings.stalled_connection_timeout * 1000, NEVER)
     ages = {
         "grpc.max_connection_age_ms": plan.max_age_ms,
         "grpc.max_connection_age_grace_ms": plan.max_age_grace_ms,
@@ -174,7 +175,7 @@ def _options(settings: Settings, plan: Plan) -> Sequence[tuple[str, int]]:
         # A client that has gone without a word is found by a ping.
         ("grpc.keepalive_time_ms", patience),
         ("grpc.keepalive_timeout_ms", HANDSHAKE_MS),
-        *((name, value) for name, value in ages.items() if value is not None),
+        *((name, min(value, NEVER)) for name, value in ages.items() if value is not None),
     ]
 
 
