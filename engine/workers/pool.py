@@ -27,6 +27,9 @@ KILLED = "killed on request"
 CANNOT_LOAD = "The model could not be loaded: {}. Marina tries again by itself; the version's log has more."
 GIVEN_UP = "The workers have failed: {}. Mend that, then scale the model again, or retry in the window."
 LEAVING = (WorkerState.DRAINING, WorkerState.STOPPED)
+# How many workers are started in one turn of the loop, which others wait for.
+START_SLICE = 20
+NEVER_STARTED = "it was not needed any more before it was started"
 
 
 class Outlook(NamedTuple):
@@ -66,6 +69,11 @@ class Pool:
         self._on_change = on_change
         self._processes = TaskGroup()
         self._changed: list[asyncio.Future[None]] = []
+        # Ids of the workers that can take requests now or soon; kept up to date, for every event of a worker asks.
+        self._able: set[str] = set()
+        # Workers whose start is for a later turn of the loop, oldest first.
+        self._waiting: dict[str, Worker] = {}
+        self._start_scheduled = False
 
     @property
     def hopeful(self) -> int:
@@ -74,10 +82,9 @@ class Pool:
 
     def outlook(self) -> Outlook:
         """Return how many workers can take requests now or soon, and if none could load, why and what comes next."""
+        if self._able:
+            return Outlook(len(self._able))
         coming = [one for one in self.workers.values() if one.state not in (*LEAVING, WorkerState.FAILED)]
-        able = sum(not worker.life.facts.cannot_load for worker in coming)
-        if able:
-            return Outlook(able)
         if coming:
             reason = CANNOT_LOAD.format(coming[0].life.facts.last_death)
             return Outlook(0, reason, min(worker.retry_due for worker in coming))
@@ -104,29 +111,28 @@ class Pool:
         self.resting = False
         todo = plan(target, [worker.id for worker in self.staying])
         for worker_id in todo.drain:
-            self.workers[worker_id].feed(life.Drain(drain_timeout))
+            self._drain(self.workers[worker_id], drain_timeout)
         retried = [worker for worker in self.workers.values() if worker.state is WorkerState.FAILED]
         for worker in retried:
             worker.feed(life.Retry())
-        coming = retried + [self._start() for _ in range(todo.start)]
+        coming = retried + self._start(todo.start)
         self._deal_processors()
         return coming
 
     def resize(self, count: int) -> None:
         """Start workers until there are `count`, or let spare ones go, newest first; the target stays."""
         staying = self.staying
-        for _ in range(count - len(staying)):
-            self._start()
+        self._start(count - len(staying))
         spare = [worker for worker in reversed(staying) if worker.spare]
         for worker in spare[: max(0, len(staying) - count)]:
-            worker.feed(life.Drain(None))
+            self._drain(worker, None)
         self._deal_processors()
 
     def rest(self) -> None:
         """Let every worker go until `set_target` is called again; the target stays."""
         self.resting = True
         for worker in self.staying:
-            worker.feed(life.Drain(None))
+            self._drain(worker, None)
 
     async def settled(self, coming: list[Worker]) -> None:
         """Wait until every worker in `coming` is ready and none is draining.
@@ -179,18 +185,37 @@ class Pool:
         async with time_limit(exit_timeout):
             await self._processes.join()
 
-    def _start(self) -> Worker:
-        worker = Worker(
-            str(next(self._ids)),
-            self._plan,
-            self._launcher,
-            self._dispatcher,
-            self._processes,
-            self._worker_changed,
-        )
-        self.workers[worker.id] = worker
-        worker.feed(life.Start())
-        return worker
+    def _start(self, count: int) -> list[Worker]:
+        """Return so many new workers, some of which start now and the others in the next turns of the loop."""
+        new = []
+        for _ in range(count):
+            worker = Worker(
+                str(next(self._ids)),
+                self._plan,
+                self._launcher,
+                self._dispatcher,
+                self._processes,
+                self._worker_changed,
+            )
+            self.workers[worker.id] = self._waiting[worker.id] = worker
+            self._able.add(worker.id)
+            new.append(worker)
+        if not self._start_scheduled:
+            self._start_some()
+        return new
+
+    def _start_some(self) -> None:
+        self._start_scheduled = False
+        for worker_id in list(self._waiting)[:START_SLICE]:
+            self._waiting.pop(worker_id).feed(life.Start())
+        if self._waiting:
+            self._start_scheduled = True
+            asyncio.get_running_loop().call_soon(self._start_some)
+
+    def _drain(self, worker: Worker, drain_timeout: float | None) -> None:
+        worker.feed(life.Drain(drain_timeout))
+        if self._waiting.pop(worker.id, None) is not None:
+            worker.feed(life.LaunchFailed(NEVER_STARTED))
 
     def _deal_processors(self) -> None:
         """Give each worker that serves or will its share of the processors, unless the number of threads is fixed."""
@@ -202,6 +227,10 @@ class Pool:
             worker.use_threads(threads)
 
     def _worker_changed(self, worker: Worker) -> None:
+        if worker.state in (*LEAVING, WorkerState.FAILED) or worker.life.facts.cannot_load:
+            self._able.discard(worker.id)
+        else:
+            self._able.add(worker.id)
         if worker.state is WorkerState.STOPPED:
             self.workers.pop(worker.id, None)
         elif worker.state in FAILING:

@@ -20,6 +20,7 @@ from engine.host import Host
 from engine.settings import Address, Settings
 from engine.snapshots import WorkerState
 from engine.workers.launcher import Launcher
+from engine.workers.orphan_guard import PROGRAM
 
 FREE = Address("http", "127.0.0.1", 0)
 
@@ -153,7 +154,13 @@ def unpacked(server: Server) -> list[Path]:
 
 
 def worker_processes() -> list[psutil.Process]:
-    """Return the processes below this one, but for the fork server, which stays until the engine stops."""
+    """Return the processes below this one, but for fork server and orphan guard, which stay until the engine stops."""
     children = psutil.Process().children()
-    servers = [child for child in children if "forkserver" in child.cmdline()]
-    return [process for process in psutil.Process().children(recursive=True) if process not in servers]
+    helpers = [child for child in children if is_helper(child)]
+    return [process for process in psutil.Process().children(recursive=True) if process not in helpers]
+
+
+def is_helper(child: psutil.Process) -> bool:
+    """Whether a child of the engine is its fork server or the guard of its workers."""
+    line = child.cmdline()
+    return "forkserver" in line or str(PROGRAM) in line

@@ -18,7 +18,7 @@ from engine.logs import Logs
 from engine.snapshots import WorkerState
 from engine.workers.output import BURST, RATE
 from tests.support.misbehaviour import MODEL, Place, leaving_nothing, misbehaving_model
-from tests.support.servers import until
+from tests.support.servers import until, worker_processes
 
 pytestmark = [pytest.mark.alone, pytest.mark.end_to_end, pytest.mark.usefixtures("workers_without_torch")]
 
@@ -160,6 +160,6 @@ def test_a_worker_that_ignores_every_signal_can_be_scaled_away(tmp_path: Path) -
             assert (await place.ask("change everything")).status == 200
             answer = await place.server.manage("PUT", "/models/odd?min_worker=0&synchronous=true")
             assert answer.status == 200
-            assert len(psutil.Process().children()) == 1, "the bystander's worker alone"
+            assert len(worker_processes()) == 1, "the bystander's worker alone"
 
     leaving_nothing(scenario())

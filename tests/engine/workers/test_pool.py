@@ -13,9 +13,10 @@ from engine.registry.records import Target
 from engine.runtime.frames import Kind
 from engine.snapshots import WorkerState
 from engine.workers.log import OF_WORKER
-from engine.workers.pool import Pool
+from engine.workers.pool import START_SLICE, Pool
 from tests.support.fakes_workers import FakeDispatcher, FakeLauncher, a_plan
-from tests.support.loops import now, turn, virtual_time
+from tests.support.loop_watch import watched_loop
+from tests.support.loops import now, real_time, turn, virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -358,3 +359,31 @@ async def test_a_number_of_threads_in_the_environment_is_not_overruled(monkeypat
         await setting.scale(2)
         assert [spec.environment["OMP_NUM_THREADS"] for spec in setting.launcher.specs] == ["3", "3"]
         assert threads_told(setting) == [[], []]
+
+
+MANY = 1000
+
+
+@real_time
+async def test_a_thousand_workers_start_and_leave_in_turns_that_hold_the_loop_for_a_moment() -> None:
+    with watched_loop() as calls:
+        async with a_pool() as setting:
+            setting.dispatcher.lets_go_at_once = True
+            await setting.scale(MANY)
+            assert setting.states == {WorkerState.READY}
+            assert setting.pool.outlook().able == MANY
+            await setting.scale(0)
+    # Processor time, since another process may hold this one up.
+    longest = max(calls, key=lambda call: call.cpu)
+    assert longest.cpu < 0.1, longest
+
+
+@virtual_time
+async def test_workers_that_are_not_needed_any_more_are_never_started() -> None:
+    async with a_pool() as setting:
+        coming = setting.pool.set_target(Target(MANY, MANY))
+        assert len(coming) == MANY
+        await setting.scale(1)
+        assert setting.ids == ["9000"]
+        assert setting.launcher.launches == START_SLICE
+        assert setting.pool.outlook().able == 1
