@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Buffer = bytes | bytearray
 
-Copy = TypeVar("Copy", bound="bytes | bytearray")
+Copy = TypeVar("Copy", bound="bytes | bytearray | memoryview")
 
 # How large bodies are that lie here. Below, the socket is as fast; above, a copy would hold the engine's loop too long.
 LEAST = 128 * 1024

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 import msgspec
 
 from engine.deadlines import Deadline
-from engine.memory_account import Account, CountedBytes
+from engine.memory_account import Account, counted_bytes
 from engine.runtime.frames import PREFIX, FrameError, Kind, Prefix, decode_prefix, encode_head
 from engine.workers.claims import Claims, claims
 from engine.workers.shared_memory import make_memory
@@ -331,7 +331,7 @@ class Channel(asyncio.BufferedProtocol):
             self._filled = len(rest)
 
     def _begin_large(self, size: int, start: int) -> None:
-        frame = memoryview(CountedBytes(size, self._answers))
+        frame = counted_bytes(size, self._answers)
         got = self._filled - start
         frame[:got] = self._scratch[start : self._filled]
         self._large, self._filled = frame, got

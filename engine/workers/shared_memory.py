@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from engine.memory_account import Account, CountedBytes
+from engine.memory_account import Account, counted_copy
 from engine.runtime.frames import FrameError
 from engine.runtime.shared_memory import LEAST, NAME, SharedMemory
 
@@ -42,7 +42,7 @@ class LentMemory(SharedMemory):
             raise FrameError(f"the answers to batch {batch} lie in memory that was lent to batch {self.holder}")
         if length > limit:
             raise FrameError(f"frame body of {length} bytes is over the limit of {limit}")
-        return memoryview(self.read(length, lambda body: CountedBytes(body, self._answers)))
+        return self.read(length, lambda body: counted_copy(body, self._answers))
 
 
 def make_memory(answers: Account | None = None) -> LentMemory | None:

@@ -38,7 +38,7 @@ bad (418, '{\\n  "code": 418,\\n  "type": "InternalServerException",\\n  "messag
 chosen 200 chosen yes text/plain
 unknown (404, '{\\n  "code": 404,\\n  "type": "ModelNotFoundException",\\n  "message": "Model not found: none"\\n}\\n')
 streamer chunked piece 0;piece 1;end
-batched 4
+batched True
 session (200, '1')
 session (200, '3')
 session (200, '6')

@@ -49,7 +49,7 @@ def test_requests_that_no_memory_is_left_for_are_counted(serve: Serve) -> None:
 
 def test_requests_without_a_token_are_counted(serve: Serve) -> None:
     async def scenario(server: Server) -> None:
-        assert (await server.ask("inference", "GET", "/ping")).status == 401
+        assert (await server.predict("noop")).status == 401
         assert await refusals(server) == {"token": 1}
 
     sources = {"disable_token_authorization": "config.properties line 1"}

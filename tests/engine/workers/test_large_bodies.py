@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from engine.errors import PredictionError
+from engine.memory_account import Account
 from engine.runtime.shared_memory import LEAST, STEP
 from engine.workers import channel
 from engine.workers.forking import can_fork
@@ -106,8 +107,8 @@ async def test_an_asynchronous_worker_has_several_large_bodies_at_a_time(tmp_pat
 async def test_a_worker_that_cannot_open_the_memory_serves_over_the_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def somewhere_else() -> LentMemory | None:
-        memory = make_memory()
+    def somewhere_else(answers: Account | None = None) -> LentMemory | None:
+        memory = make_memory(answers)
         if memory is not None:
             memory.path = "/proc/self/fd/99999"
         return memory
@@ -123,7 +124,7 @@ async def test_a_worker_that_cannot_open_the_memory_serves_over_the_socket(
 async def test_an_engine_without_memory_to_share_serves_over_the_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channel, "make_memory", lambda: None)
+    monkeypatch.setattr(channel, "make_memory", lambda _: None)
     async with a_version(tmp_path) as setting:
         await setting.scale(1)
         await echoes(setting, 1_000_000)

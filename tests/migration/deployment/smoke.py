@@ -32,7 +32,7 @@ def main():
         print("streamer", streamed.headers.get("transfer-encoding"), b"".join(streamed.iter_content(None)).decode())
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         sizes = sorted(text for _, text in pool.map(lambda _: predict("predictions/batcher", data=b"x"), range(8)))
-    print("batched", max(sizes))
+    print("batched", max(sizes) > "1")
     for number in (1, 2, 3):
         print("session", predict("predictions/session", data=str(number), headers={"ts_request_sequence_id": "a"}))
     print("meter", [predict("predictions/meter", data=b"x")[1] for _ in range(3)])
